@@ -1,0 +1,65 @@
+/**
+ * The one writer of final names. A file appears under its name whole and durable, or not at all: unique temp beside it
+ * (or in a folder of the same file system), write, length check, fsync, rename, fsync of every folder that changed.
+ */
+import { randomUUID } from 'node:crypto'
+import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { AppError } from './app-error.ts'
+
+/** Writes `content` to `path`, replacing what is there. `mode` is that of the file. */
+export async function writeFileAtomically(path: string, content: Uint8Array | string, mode = 0o644): Promise<void> {
+  const bytes = typeof content === 'string' ? Buffer.from(content) : content
+  await makeFolder(dirname(path))
+  const temp = `${path}.${randomUUID()}.tmp`
+  try {
+    const file = await open(temp, 'wx', mode)
+    try {
+      await writeFully(file, bytes)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await nameFile(temp, path)
+  } finally {
+    await rm(temp, { force: true })
+  }
+}
+
+/** Gives a finished, synced file its final name and makes the name durable. */
+export async function nameFile(temp: string, path: string): Promise<void> {
+  await rename(temp, path)
+  await syncFolder(dirname(path))
+}
+
+/** Writes all of `bytes` at `position` (default: where the file stands); a short write is an error, never success. */
+export async function writeFully(file: FileHandle, bytes: Uint8Array, position?: number): Promise<void> {
+  let at = 0
+  while (at < bytes.length) {
+    const where = position === undefined ? null : position + at
+    const { bytesWritten } = await file.write(bytes, at, bytes.length - at, where)
+    if (bytesWritten === 0) {
+      throw new AppError('no-space', 'WRITE_SHORT', `Wrote ${at} of ${bytes.length} bytes`)
+    }
+    at += bytesWritten
+  }
+}
+
+/** Creates a folder and its parents and makes each new level durable. */
+export async function makeFolder(path: string, mode = 0o777): Promise<void> {
+  const first = await mkdir(path, { recursive: true, mode })
+  if (first === undefined) return
+  for (let made = path; ; made = dirname(made)) {
+    await syncFolder(dirname(made))
+    if (made === first || dirname(made) === made) return
+  }
+}
+
+export async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path)
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
+}

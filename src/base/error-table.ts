@@ -1,0 +1,77 @@
+/** What each kind of error becomes: HTTP status, exit code of the command, and whether trying again can help. */
+import { AppError, type ErrorKind, systemCode } from './app-error.ts'
+
+export type Retry = 'never' | 'renew' | 'later' | 'elsewhere'
+
+export interface ErrorOutcome {
+  readonly http: number
+  readonly exit: number
+  readonly retry: Retry
+}
+
+export const ERROR_TABLE: Readonly<Record<ErrorKind, ErrorOutcome>> = {
+  usage: { http: 400, exit: 2, retry: 'never' },
+  unauthorized: { http: 401, exit: 11, retry: 'renew' },
+  forbidden: { http: 403, exit: 11, retry: 'never' },
+  'not-found': { http: 404, exit: 14, retry: 'never' },
+  'range-not-satisfiable': { http: 416, exit: 2, retry: 'never' },
+  conflict: { http: 409, exit: 18, retry: 'later' },
+  'too-large': { http: 413, exit: 19, retry: 'never' },
+  'rate-limited': { http: 429, exit: 12, retry: 'later' },
+  malformed: { http: 400, exit: 19, retry: 'elsewhere' },
+  damaged: { http: 404, exit: 13, retry: 'elsewhere' },
+  integrity: { http: 400, exit: 13, retry: 'elsewhere' },
+  'no-space': { http: 507, exit: 10, retry: 'never' },
+  busy: { http: 503, exit: 18, retry: 'later' },
+  network: { http: 502, exit: 14, retry: 'later' },
+  timeout: { http: 504, exit: 14, retry: 'later' },
+  upstream: { http: 502, exit: 14, retry: 'later' },
+  unsupported: { http: 501, exit: 20, retry: 'never' },
+  cancelled: { http: 499, exit: 130, retry: 'never' },
+  bug: { http: 500, exit: 1, retry: 'never' },
+}
+
+/** Commands only: what they compared differs. */
+export const EXIT_VERIFICATION_FAILED = 15
+
+/** Codes whose HTTP status is not their kind's: the protocol says so. */
+const STATUS_OF_CODE: Readonly<Record<string, number>> = {
+  PARENT_STALE: 412,
+  LFS_OBJECT_MISSING: 422,
+  SLOW_CLIENT: 408,
+  SCHEME_UPLOADED_UNKNOWN: 400,
+}
+
+export function httpStatusOf(error: AppError): number {
+  return STATUS_OF_CODE[error.code] ?? ERROR_TABLE[error.kind].http
+}
+
+const KIND_OF_SYSTEM_CODE: Readonly<Record<string, ErrorKind>> = {
+  ENOSPC: 'no-space',
+  EDQUOT: 'no-space',
+  EFBIG: 'too-large',
+  EROFS: 'usage',
+  EACCES: 'usage',
+  EPERM: 'usage',
+  EMFILE: 'busy',
+  ENFILE: 'busy',
+  ECONNREFUSED: 'network',
+  ECONNRESET: 'network',
+  EPIPE: 'network',
+  ENOTFOUND: 'network',
+  EAI_AGAIN: 'network',
+  ETIMEDOUT: 'timeout',
+}
+
+/** Any thrown value in our vocabulary: failed system calls by their meaning, everything else as a bug. */
+export function toAppError(error: unknown): AppError {
+  if (error instanceof AppError) return error
+  const message = error instanceof Error ? error.message : String(error)
+  const code = systemCode(error)
+  const kind = code === null ? undefined : KIND_OF_SYSTEM_CODE[code]
+  if (kind !== undefined) return new AppError(kind, 'SYSTEM_CALL_FAILED', message, { cause: error, data: { code } })
+  if (error instanceof Error && error.name === 'AbortError') {
+    return new AppError('cancelled', 'CANCELLED', 'Cancelled', { cause: error })
+  }
+  return new AppError('bug', 'BUG', message, { cause: error })
+}
