@@ -14,9 +14,12 @@ const SECRET_KEYS = ['authorization', 'token', 'accessToken', 'cookie', 'passwor
 
 export function createLog(level: string, destination: { write(text: string): unknown } = process.stderr): Log {
   const paths = SECRET_KEYS.flatMap((key) => [`["${key}"]`, `*["${key}"]`, `*.*["${key}"]`])
-  return pino({ level, redact: { paths, censor: '***' }, base: null, timestamp: pino.stdTimeFunctions.isoTime }, {
-    write: (text: string) => void destination.write(redactText(text)),
-  })
+  return pino(
+    { level, redact: { paths, censor: '***' }, base: null, timestamp: pino.stdTimeFunctions.isoTime },
+    {
+      write: (text: string) => void destination.write(redactText(text)),
+    },
+  )
 }
 
 export const silentLog: Log = { debug: ignore, info: ignore, warn: ignore, error: ignore, child: () => silentLog }

@@ -31,7 +31,9 @@ export function createIo(flags: Flags, streams: Streams, signal: AbortSignal): I
     signal,
     event(name, fields) {
       if (!json) return
-      streams.stdout.write(`${JSON.stringify({ event: name, time: new Date(systemClock.nowMs()).toISOString(), ...fields })}\n`)
+      streams.stdout.write(
+        `${JSON.stringify({ event: name, time: new Date(systemClock.nowMs()).toISOString(), ...fields })}\n`,
+      )
     },
     line(text) {
       if (!json) streams.stdout.write(`${text}\n`)

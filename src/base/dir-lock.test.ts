@@ -1,0 +1,38 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { systemClock } from './clock.ts'
+import { lockFolder } from './dir-lock.ts'
+
+const HOLDER = `
+import { lockFolder } from '${import.meta.dirname}/dir-lock.ts'
+import { systemClock } from '${import.meta.dirname}/clock.ts'
+await lockFolder(process.argv[1], systemClock)
+process.stdout.write('held')
+setInterval(() => {}, 1000)
+`
+
+test('a second process is refused with the name of the first, and let in when that one is killed', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'dir-lock-'))
+  const holder = spawn(process.execPath, ['--input-type=module-typescript', '-e', HOLDER, folder], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  try {
+    await once(holder.stdout, 'data')
+    await expect(lockFolder(folder, systemClock)).rejects.toMatchObject({
+      kind: 'busy',
+      code: 'FOLDER_IN_USE',
+      message: expect.stringContaining(`"pid":${holder.pid}`),
+    })
+    holder.kill('SIGKILL')
+    await once(holder, 'exit')
+    const lock = await lockFolder(folder, systemClock)
+    lock.release()
+  } finally {
+    holder.kill('SIGKILL')
+    await rm(folder, { recursive: true })
+  }
+})

@@ -1,0 +1,32 @@
+/**
+ * One process per folder. The lock is the operating system's own (taken by SQLite on `lock.db`), so it ends with the
+ * process however that ends; a file beside it tells others who holds it.
+ */
+import { readFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { AppError } from './app-error.ts'
+import { makeFolder, writeFileAtomically } from './atomic-file.ts'
+import type { Clock } from './clock.ts'
+
+export interface DirLock {
+  release(): void
+}
+
+/** Kind `busy`, code FOLDER_IN_USE, while another process holds the lock; the message names it. */
+export async function lockFolder(folder: string, clock: Clock): Promise<DirLock> {
+  await makeFolder(folder)
+  const db = new DatabaseSync(join(folder, 'lock.db'))
+  const owner = join(folder, 'lock-owner.json')
+  try {
+    db.exec('PRAGMA journal_mode=DELETE; PRAGMA busy_timeout=0; BEGIN EXCLUSIVE')
+  } catch (cause) {
+    db.close()
+    const who = await readFile(owner, 'utf8').catch(() => 'another process')
+    throw new AppError('busy', 'FOLDER_IN_USE', `${folder} is in use by ${who.trim()}`, { cause })
+  }
+  const since = new Date(clock.nowMs()).toISOString()
+  await writeFileAtomically(owner, `${JSON.stringify({ pid: process.pid, host: hostname(), since })}\n`)
+  return { release: () => db.close() }
+}

@@ -1,0 +1,35 @@
+import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { checkRepoPath, resolveInside } from './safe-path.ts'
+
+let root = ''
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'safe-path-'))
+})
+afterAll(() => rm(root, { recursive: true }))
+
+test.each(['a', 'a/b.bin', '.gitattributes', 'notes with space é.txt', 'a..b', '...', 'x.git/y', '.github/x'])(
+  'accepts %s',
+  (path) => {
+    expect(() => checkRepoPath(path)).not.toThrow()
+  },
+)
+
+test.each([
+  ...['', '.', '..', '../x', 'a/../../x', 'a/..', '/etc/passwd', '//x', 'a//b', 'a/'],
+  ...['..\\x', 'C:\\x', 'D:x', '\\\\host\\s', '\\x', 'c:/x'],
+  ...['a\0b', 'a\nb', 'a\rb', '\x1b[31m', 'a\u202eb', '\ud800'],
+  ...['.git/config', '.GIT', 'git~1', '.git.', '.git /x', '.g\u200cit', 'a/.git/hooks/x'],
+  ...[`${'n'.repeat(256)}`, `${'d/'.repeat(2100)}x`],
+])('refuses %j', (path) => {
+  expect(() => checkRepoPath(path)).toThrow(expect.objectContaining({ code: 'PATH_UNSAFE' }))
+})
+
+test('writes through no symbolic link', async () => {
+  await mkdir(join(root, 'real'))
+  await symlink('/', join(root, 'link'))
+  expect(await resolveInside(root, 'real/x/y')).toBe(join(root, 'real/x/y'))
+  await expect(resolveInside(root, 'link/x')).rejects.toMatchObject({ code: 'PATH_CROSSES_LINK' })
+})

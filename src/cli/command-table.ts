@@ -1,0 +1,231 @@
+/**
+ * The words of the command line as data: what exists, its flags and its one-line summary. `--help` needs no more than
+ * this; the code of a command is imported when it is named.
+ */
+import type { Flags, Io } from './output.ts'
+
+export interface CommandRow {
+  /** Words before the arguments, such as `user create`. */
+  readonly words: string
+  readonly args: string
+  readonly summary: string
+  /** Flags in commander's form, each with its meaning. */
+  readonly flags: readonly (readonly [flag: string, meaning: string])[]
+  readonly alias?: string
+  readonly load: () => Promise<{ run: Run }>
+}
+
+export type Run = (args: string[], flags: Flags, io: Io) => Promise<void>
+
+const HOME = ['--home <dir>', 'folder of the server (default: XORBIT_HOME)'] as const
+const HUB = [
+  ['--endpoint <url>', 'Hub to use (default: HF_ENDPOINT, else the server of this home, else huggingface.co)'],
+  ['--token <token>', 'token for the Hub (default: HF_TOKEN, else the stored one)'],
+  HOME,
+] as const
+const SCOPE = ['--scope <scope>', 'read, write, admin, inference or metrics (default: write)'] as const
+const REPO = [
+  ['--repo-type <type>', 'model, dataset or space (default: model)'],
+  ['--revision <rev>', 'branch, tag or commit (default: main)'],
+] as const
+const CHOOSE = [
+  ['--include <glob...>', 'only files that match'],
+  ['--exclude <glob...>', 'no files that match'],
+] as const
+const PROGRESS = ['--progress <mode>', 'auto, tty, plain, json or none'] as const
+
+export const COMMANDS: readonly CommandRow[] = [
+  {
+    words: 'serve',
+    args: '',
+    summary: 'run the server in the foreground',
+    flags: [
+      HOME,
+      ['--port <number>', 'port to listen on, 0 for a free one (default: 9672)'],
+      ['--host <address>', 'address to listen on (default: 127.0.0.1)'],
+      ['--allow-host <name...>', 'further host names under which clients reach this server'],
+      ['--user <name>', 'name of the first user of a new home (default: admin)'],
+    ],
+    load: () => import('./commands/serve.ts'),
+  },
+  {
+    words: 'pull',
+    args: '<ref> [files...]',
+    alias: 'download',
+    summary: 'files of a repository into the Hugging Face cache or a folder, every byte verified',
+    flags: [
+      ...HUB,
+      ...REPO,
+      ...CHOOSE,
+      ['--local-dir <dir>', 'put the files here instead of the cache'],
+      ['--cache-dir <dir>', 'the cache to use (default: HF_HUB_CACHE)'],
+      ['--max-workers <n>', 'files at once (default: 8)'],
+      ['--dry-run', 'say what would be fetched'],
+      PROGRESS,
+    ],
+    load: () => import('./commands/pull.ts'),
+  },
+  {
+    words: 'push',
+    args: '<repo> [paths...]',
+    alias: 'upload',
+    summary: 'files to a repository as one commit, only what the Hub does not have is sent',
+    flags: [
+      ...HUB,
+      ...REPO,
+      ...CHOOSE,
+      ['-m, --message <text>', 'message of the commit'],
+      ['--private', 'make a new repository private'],
+      ['--max-workers <n>', 'xorbs sent at once (default: 4)'],
+      ['--dry-run', 'say what would be sent'],
+      PROGRESS,
+    ],
+    load: () => import('./commands/push.ts'),
+  },
+  {
+    words: 'ls',
+    args: '[target]',
+    summary: 'repositories of a Hub, or the files of one',
+    flags: [...HUB, ...REPO],
+    load: () => import('./commands/ls.ts'),
+  },
+  {
+    words: 'cat',
+    args: '<target>',
+    summary: 'one file of a repository to standard output',
+    flags: [...HUB, ...REPO],
+    load: () => import('./commands/cat.ts'),
+  },
+  {
+    words: 'rm',
+    args: '<repo> <paths...>',
+    summary: 'delete files of a repository in one commit',
+    flags: [...HUB, ...REPO, ['-m, --message <text>', 'message of the commit'], ['-y, --yes', 'do not ask']],
+    load: () => import('./commands/rm.ts'),
+  },
+  {
+    words: 'verify',
+    args: '[ref]',
+    summary: 'compare what is on disk with what the Hub says; exit 15 on a difference',
+    flags: [
+      ...HUB,
+      ...REPO,
+      ['--local-dir <dir>', 'verify the files here instead of the cache'],
+      ['--cache-dir <dir>', 'the cache to verify (default: HF_HUB_CACHE)'],
+    ],
+    load: () => import('./commands/verify.ts'),
+  },
+  {
+    words: 'auth login',
+    args: '',
+    summary: 'check a token with the Hub and store it',
+    flags: HUB,
+    load: verb('login', () => import('./commands/auth.ts')),
+  },
+  {
+    words: 'auth logout',
+    args: '',
+    summary: 'forget the stored token',
+    flags: [],
+    load: verb('logout', () => import('./commands/auth.ts')),
+  },
+  {
+    words: 'auth whoami',
+    args: '',
+    summary: 'who the Hub takes us for',
+    flags: HUB,
+    load: verb('whoami', () => import('./commands/auth.ts')),
+  },
+  {
+    words: 'user create',
+    args: '<name>',
+    summary: 'add a user to this server and print a token',
+    flags: [HOME, SCOPE],
+    load: verb('create', () => import('./commands/user.ts')),
+  },
+  {
+    words: 'token create',
+    args: '',
+    summary: 'make a further token for a user',
+    flags: [HOME, SCOPE, ['--user <name>', 'whose it is'], ['--name <label>', 'what `token ls` shows']],
+    load: verb('create', () => import('./commands/token.ts')),
+  },
+  {
+    words: 'token ls',
+    args: '',
+    summary: 'tokens of this server, with their last use',
+    flags: [HOME, ['--user <name>', 'only this user']],
+    load: verb('ls', () => import('./commands/token.ts')),
+  },
+  {
+    words: 'token revoke',
+    args: '<id>',
+    summary: 'end a token at once',
+    flags: [HOME],
+    load: verb('revoke', () => import('./commands/token.ts')),
+  },
+  {
+    words: 'repo create',
+    args: '<repo>',
+    summary: 'make an empty repository on a Hub',
+    flags: [...HUB, REPO[0], ['--private', 'only its owner sees it']],
+    load: verb('create', () => import('./commands/repo.ts')),
+  },
+  {
+    words: 'repo delete',
+    args: '<repo>',
+    summary: 'delete a repository of a Hub',
+    flags: [...HUB, REPO[0], ['-y, --yes', 'do not ask']],
+    load: verb('delete', () => import('./commands/repo.ts')),
+  },
+  {
+    words: 'xet hash',
+    args: '<files...>',
+    summary: 'Xet file hash and SHA-256 of files',
+    flags: [['--chunks', 'list the chunks too']],
+    load: verb('hash', () => import('./commands/xet.ts')),
+  },
+  {
+    words: 'xet pack',
+    args: '<files...>',
+    summary: 'make xorbs and a shard of files',
+    flags: [['-o, --output <dir>', 'folder for what is made (default: .)']],
+    load: verb('pack', () => import('./commands/xet.ts')),
+  },
+  {
+    words: 'xet unpack',
+    args: '<folder>',
+    summary: 'files out of packed xorbs and shards, verified',
+    flags: [['-o, --output <dir>', 'folder for the files (default: .)']],
+    load: verb('unpack', () => import('./commands/xet.ts')),
+  },
+  {
+    words: 'xet inspect',
+    args: '<files...>',
+    summary: 'what a xorb or a shard holds',
+    flags: [],
+    load: verb('inspect', () => import('./commands/xet.ts')),
+  },
+  {
+    words: 'demo',
+    args: '',
+    summary: 'a Hub, a push, an edit, a pull, a damaged byte and its repair, in under a minute',
+    flags: [['--keep', 'leave the temporary folder']],
+    load: () => import('./commands/demo.ts'),
+  },
+  {
+    words: 'version',
+    args: '',
+    summary: 'versions of xorbit, Node and the parts',
+    flags: [],
+    load: () => import('./commands/version.ts'),
+  },
+]
+
+/** One file serves several words: it is told which as its first argument. */
+function verb(word: string, load: () => Promise<{ run: Run }>): () => Promise<{ run: Run }> {
+  return async () => {
+    const { run } = await load()
+    return { run: (args, flags, io) => run([word, ...args], flags, io) }
+  }
+}
