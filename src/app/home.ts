@@ -1,0 +1,49 @@
+/**
+ * One server's folder: made private, locked for one process, of a layout version that we know. Versions are numbers in
+ * `layout-version`; a newer one is refused rather than guessed at.
+ */
+import { chmod, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { AppError, systemCode } from '../base/app-error.ts'
+import { makeFolder, writeFileAtomically } from '../base/atomic-file.ts'
+import type { Clock } from '../base/clock.ts'
+import { runFiles } from '../base/config.ts'
+import { type DirLock, lockFolder } from '../base/dir-lock.ts'
+
+const LAYOUT_VERSION = 1
+const PRIVATE = 0o700
+
+export interface Home {
+  readonly path: string
+  readonly lock: DirLock
+}
+
+export async function openHome(path: string, clock: Clock): Promise<Home> {
+  await makeFolder(path, PRIVATE)
+  await chmod(path, PRIVATE)
+  await makeFolder(runFiles(path).folder, PRIVATE)
+  const lock = await lockFolder(runFiles(path).folder, clock)
+  try {
+    await checkLayout(path)
+    return { path, lock }
+  } catch (error) {
+    lock.release()
+    throw error
+  }
+}
+
+async function checkLayout(path: string): Promise<void> {
+  const file = join(path, 'layout-version')
+  const text = await readFile(file, 'utf8').catch((error) => {
+    if (systemCode(error) === 'ENOENT') return null
+    throw error
+  })
+  if (text === null) return writeFileAtomically(file, `${LAYOUT_VERSION}\n`)
+  const version = Number(text)
+  if (Number.isInteger(version) && version >= 1 && version <= LAYOUT_VERSION) return
+  throw new AppError(
+    'usage',
+    'LAYOUT_UNKNOWN',
+    `${path} has layout ${text.trim()}; this program knows ${LAYOUT_VERSION}`,
+  )
+}
