@@ -1,0 +1,127 @@
+/**
+ * A TCP proxy on loopback that counts and spoils what passes between a client and one server.
+ *
+ * Toxics are read anew for each piece, so a test may change them while a transfer runs. Offsets count bytes towards the
+ * client within one connection; headers count too.
+ */
+import { connect, createServer, type Server, type Socket } from 'node:net'
+import { systemClock } from '../../src/base/clock.ts'
+
+export interface Toxics {
+  /** Waits before each piece towards the client. */
+  latencyMs?: number
+  /** Limits each connection, in both directions. */
+  bytesPerSecond?: number
+  /** Cuts what goes towards the client into pieces of this size. */
+  sliceBytes?: number
+  /** Inverts the lowest bit of the byte at this offset. */
+  flipBitAt?: number
+  /** Ends the connection after this many bytes towards the client (`down`) or the server (`up`). */
+  cutDownAfter?: number
+  cutUpAfter?: number
+  /** How a cut looks to the client: a clean FIN, or a reset. */
+  cutBy?: 'fin' | 'reset'
+  /** Passes nothing on after this many bytes towards the client, and keeps the connection open. */
+  blackHoleAfter?: number
+}
+
+export class ToxicProxy {
+  readonly toxics: Toxics
+  bytesUp = 0
+  bytesDown = 0
+  #connections = 0
+  readonly #server: Server
+  readonly #sockets = new Set<Socket>()
+  readonly #target: { host: string; port: number }
+
+  private constructor(target: { host: string; port: number }, toxics: Toxics) {
+    this.#target = target
+    this.toxics = toxics
+    this.#server = createServer({ allowHalfOpen: true }, (client) => this.#serve(client))
+  }
+
+  static async start(targetUrl: string, toxics: Toxics = {}): Promise<ToxicProxy> {
+    const { hostname, port } = new URL(targetUrl)
+    const proxy = new ToxicProxy({ host: hostname, port: Number(port) }, toxics)
+    await new Promise<void>((resolve) => proxy.#server.listen(0, '127.0.0.1', resolve))
+    return proxy
+  }
+
+  get url(): string {
+    const address = this.#server.address()
+    if (address === null || typeof address === 'string') throw new Error('The proxy does not listen')
+    return `http://127.0.0.1:${address.port}`
+  }
+
+  get connections(): number {
+    return this.#connections
+  }
+
+  async close(): Promise<void> {
+    const closed = new Promise((resolve) => this.#server.close(resolve))
+    for (const socket of this.#sockets) socket.destroy()
+    await closed
+  }
+
+  #serve(client: Socket): void {
+    this.#connections++
+    const server = connect({ ...this.#target, allowHalfOpen: true })
+    for (const socket of [client, server]) {
+      this.#sockets.add(socket)
+      socket.once('close', () => this.#sockets.delete(socket))
+      // A broken side breaks the other one: that is what the client must see.
+      socket.on('error', () => {
+        client.destroy()
+        server.destroy()
+      })
+    }
+    void this.#pump(client, server, 'up')
+    void this.#pump(server, client, 'down')
+  }
+
+  async #pump(from: Socket, to: Socket, direction: 'up' | 'down'): Promise<void> {
+    let offset = 0
+    try {
+      for await (const piece of from as AsyncIterable<Buffer>) {
+        for (const slice of this.#slices(piece, direction)) {
+          if (!(await this.#pass(slice, offset, { from, to, direction }))) return
+          offset += slice.length
+        }
+      }
+      to.end()
+    } catch (error) {
+      to.destroy(error as Error)
+    }
+  }
+
+  /** Sends one piece on; false when the connection ended here. */
+  async #pass(
+    piece: Buffer,
+    offset: number,
+    { from, to, direction }: { from: Socket; to: Socket; direction: 'up' | 'down' },
+  ): Promise<boolean> {
+    const { latencyMs, bytesPerSecond, flipBitAt, blackHoleAfter, cutBy } = this.toxics
+    const limit = direction === 'down' ? this.toxics.cutDownAfter : this.toxics.cutUpAfter
+    if (direction === 'down' && latencyMs) await systemClock.sleep(latencyMs)
+    if (bytesPerSecond) await systemClock.sleep((piece.length / bytesPerSecond) * 1000)
+    const flipAt = direction === 'down' && flipBitAt !== undefined ? flipBitAt - offset : -1
+    if (flipAt >= 0 && flipAt < piece.length) piece[flipAt] = (piece[flipAt] as number) ^ 1
+    if (direction === 'down' && blackHoleAfter !== undefined && offset + piece.length > blackHoleAfter) return true
+    const kept = limit === undefined ? piece : piece.subarray(0, Math.max(limit - offset, 0))
+    this[direction === 'up' ? 'bytesUp' : 'bytesDown'] += kept.length
+    const [client, server] = direction === 'down' ? [to, from] : [from, to]
+    if (kept.length > 0 && !to.write(kept))
+      await new Promise((resolve) => to.once('drain', resolve).once('close', resolve))
+    if (kept.length === piece.length) return true
+    if (cutBy === 'fin') client.end()
+    else client.resetAndDestroy()
+    server.destroy()
+    return false
+  }
+
+  #slices(piece: Buffer, direction: 'up' | 'down'): Buffer[] {
+    const size = direction === 'down' ? this.toxics.sliceBytes : undefined
+    if (!size) return [piece]
+    return Array.from({ length: Math.ceil(piece.length / size) }, (_, i) => piece.subarray(i * size, (i + 1) * size))
+  }
+}

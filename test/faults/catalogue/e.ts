@@ -1,0 +1,185 @@
+/** Group E of the fault catalogue: Disk, process, clock. */
+import type { FaultRow } from '../fault-row.ts'
+
+export const GROUP_E: readonly FaultRow[] = [
+  {
+    id: 'E1',
+    stage: 'transfer',
+    injection: 'less space than needed at start',
+    expected: 'exit 10 before a byte moves, with figures (remaining, not total)',
+  },
+  {
+    id: 'E2',
+    stage: 'transfer',
+    injection: 'ENOSPC mid-write',
+    expected: 'part kept to last verified chunk; 10; resume after space returns',
+  },
+  {
+    id: 'E3',
+    stage: 'whole-hub',
+    injection: 'ENOSPC in SQLite or WAL',
+    expected: 'upload 507, nothing half committed, server lives, reads go on',
+  },
+  {
+    id: 'E4',
+    stage: 'whole-hub',
+    injection: 'EDQUOT, EFBIG, EROFS, EACCES, EMFILE/ENFILE',
+    expected:
+      'no-space 10; too-large 19; usage 2 naming the directory; usage 2; busy 18, the server sheds load and recovers',
+  },
+  {
+    id: 'E5',
+    stage: 'whole-hub',
+    injection: 'EIO reading a stored blob',
+    expected: 'that request 500/502, blob quarantined, others served',
+  },
+  {
+    id: 'E6',
+    stage: 'whole-hub',
+    injection: 'EIO from fsync',
+    expected: 'counts as lost: temp discarded, no retry of the same fd, 507/500; never "ok"',
+  },
+  {
+    id: 'E7',
+    stage: 'transfer',
+    injection: 'short or lying write ( strace makes `write` claim 10 bytes it did not do: file 10 short, Node said ok)',
+    expected: 'length re-checked before rename; hash on first read',
+  },
+  {
+    id: 'E8',
+    stage: 'whole-hub',
+    injection: 'SIGKILL at every system call that touches the data dir',
+    expected: 'all hold: complete or absent ( 31 points in 3.2 s for a toy)',
+  },
+  {
+    id: 'E9',
+    stage: 'whole-hub',
+    injection: 'power cut at every system call',
+    expected: 'acknowledged = present ( method in §5)',
+  },
+  {
+    id: 'E10',
+    stage: 'whole-hub',
+    injection: 'SIGTERM under load',
+    expected: 'no new work, running uploads finish or lease survives, exit 143 ≤ 10 s',
+  },
+  { id: 'E11', stage: 'transfer', injection: 'SIGINT once / twice', expected: 'part kept, lock gone, 130 / at once' },
+  {
+    id: 'E12',
+    stage: 'whole-hub',
+    injection: 'SIGSTOP 60 s then CONT (suspend)',
+    expected: 'lease renewed or request fails cleanly; no lock stolen silently (restic #3126)',
+  },
+  {
+    id: 'E13',
+    stage: 'whole-hub',
+    injection: 'OOM kill (cgroup)',
+    expected: 'as E8; supervisor restarts; message on next start',
+  },
+  {
+    id: 'E14',
+    stage: 'transfer',
+    injection: '2 processes pull one repo',
+    expected: 'one download or two, never corruption; both exit 0',
+  },
+  { id: 'E15', stage: 'transfer', injection: '50 concurrent downloads of one file', expected: 'one fetch in process' },
+  {
+    id: 'E16',
+    stage: 'transfer',
+    injection: 'flock that always succeeds (LD_PRELOAD)',
+    expected: 'no corruption: unique temps (#4306)',
+  },
+  {
+    id: 'E17',
+    stage: 'transfer',
+    injection: 'stale lock: dead pid; pid reused; other host',
+    expected: 'broken after proof; waits otherwise with owner shown',
+  },
+  { id: 'E18', stage: 'whole-hub', injection: 'two servers on one data dir', expected: 'second refuses, exit 18' },
+  {
+    id: 'E19',
+    stage: 'whole-hub',
+    injection: 'clock −1 h mid-run; +400 d; 1970',
+    expected:
+      'durations unaffected (monotonic); tokens re-requested; GC never younger than grace; no lease dropped by a jump',
+  },
+  {
+    id: 'E20',
+    stage: 'transfer',
+    injection: 'bit flip / truncation / zero length in a cached blob',
+    expected: 'next read detects, quarantines, refetches; exit 0',
+  },
+  {
+    id: 'E21',
+    stage: 'whole-hub',
+    injection: "same in the server's store",
+    expected: '500 for it alone, scrub finds it, `doctor` lists; re-upload heals',
+  },
+  {
+    id: 'E22',
+    stage: 'whole-hub',
+    injection: 'blob removed under a reader',
+    expected: 'reader finishes (open fd) or errors cleanly',
+  },
+  {
+    id: 'E23',
+    stage: 'transfer',
+    injection: 'temp and final on two devices (EXDEV)',
+    expected: 'detected at start; copies with fsync or refuses',
+  },
+  {
+    id: 'E24',
+    stage: 'whole-hub',
+    injection: 'symlink or hardlink planted at temp, final, lock, `snapshots/`',
+    expected: 'refused, target untouched',
+  },
+  {
+    id: 'E25',
+    stage: 'transfer',
+    injection: 'case-insensitive or normalising filesystem, two names collide',
+    expected: 'refused with both names',
+  },
+  {
+    id: 'E26',
+    stage: 'whole-hub',
+    injection: '255-byte name, 4,096-byte path, 10⁶ files in a repo',
+    expected: 'works or 19 with limit named',
+  },
+  {
+    id: 'E27',
+    stage: 'whole-hub',
+    injection: 'umask 077 / 000; foreign-owned cache',
+    expected: 'right modes; no crash; message',
+  },
+  { id: 'E28', stage: 'whole-hub', injection: 'inode exhaustion', expected: 'as E2' },
+  {
+    id: 'E29',
+    stage: 'whole-hub',
+    injection: 'leftover temps of 1,000 crashes',
+    expected: 'swept at start, only ours, only older than the process start',
+  },
+  {
+    id: 'E30',
+    stage: 'whole-hub',
+    injection: 'disk unmounted while running',
+    expected: "5xx, no fallback write to the mount point's parent",
+  },
+  {
+    id: 'E31',
+    stage: 'whole-hub',
+    injection: 'corrupt or missing catalog',
+    expected: 'refuses writes, `rebuild` restores from blobs and refs; count equal',
+  },
+  {
+    id: 'E32',
+    stage: 'whole-hub',
+    injection: 'catalog from a newer version; migration killed half-way',
+    expected: 'refuses / resumes',
+  },
+  {
+    id: 'E33',
+    stage: 'whole-hub',
+    injection: 'one corrupt manifest, row or shard',
+    expected: 'skipped with a warning; list and pull of others work (Ollama #7515)',
+  },
+]

@@ -1,0 +1,17 @@
+/** Which experiment answers for which row of the catalogue. */
+import type { Experiments } from './experiment.ts'
+import { XORB_EXPERIMENTS } from './experiments/a-xorbs.ts'
+import { SHARD_EXPERIMENTS } from './experiments/b-shards.ts'
+import { RECONSTRUCTION_EXPERIMENTS } from './experiments/c-reconstruction.ts'
+import { NAME_EXPERIMENTS } from './experiments/f-names.ts'
+import { HUB_EXPERIMENTS } from './experiments/g-hub.ts'
+import { DAEMON_EXPERIMENTS } from './experiments/j-daemon.ts'
+
+export const EXPERIMENTS: Experiments = {
+  ...XORB_EXPERIMENTS,
+  ...SHARD_EXPERIMENTS,
+  ...RECONSTRUCTION_EXPERIMENTS,
+  ...NAME_EXPERIMENTS,
+  ...HUB_EXPERIMENTS,
+  ...DAEMON_EXPERIMENTS,
+}

@@ -1,0 +1,58 @@
+/** Runs experiments one after the other, each in bounded time and each followed by a check of the whole server. */
+import { systemClock } from '../../src/base/clock.ts'
+import { CATALOGUE } from './catalogue.ts'
+import type { Experiment, Verdict } from './experiment.ts'
+import { EXPERIMENTS } from './experiments.ts'
+import { type FaultRow, STAGES, type Stage } from './fault-row.ts'
+import type { Lab } from './lab.ts'
+
+const EXPERIMENT_MS_MAX = 120_000
+
+export interface Selection {
+  /** This stage and all before it. */
+  readonly stage?: Stage
+  readonly groups?: string
+  readonly ids?: readonly string[]
+}
+
+export function selectRows({ stage, groups, ids }: Selection): FaultRow[] {
+  const lastStage = stage === undefined ? STAGES.length : STAGES.indexOf(stage)
+  return CATALOGUE.filter(
+    (row) =>
+      STAGES.indexOf(row.stage) <= lastStage &&
+      (groups === undefined || groups.includes(row.id.slice(0, 1))) &&
+      (ids === undefined || ids.includes(row.id)),
+  )
+}
+
+export async function runRow(lab: Lab, row: FaultRow): Promise<Verdict> {
+  const experiment = EXPERIMENTS[row.id]
+  if (experiment === undefined) return { id: row.id, outcome: 'untried', ms: 0, note: '' }
+  const started = systemClock.monotonicMs()
+  const elapsed = () => Math.round(systemClock.monotonicMs() - started)
+  try {
+    const note = await withinTime(experiment, lab)
+    await lab.checkSound()
+    return { id: row.id, outcome: 'held', ms: elapsed(), note: note ?? '' }
+  } catch (error) {
+    const note = error instanceof Error ? error.message : String(error)
+    if (!lab.hub.isRunning) await lab.restart('SIGKILL')
+    return { id: row.id, outcome: 'failed', ms: elapsed(), note: note.replaceAll('\n', ' ').slice(0, 400) }
+  }
+}
+
+async function withinTime(experiment: Experiment, lab: Lab): Promise<string | undefined> {
+  const stop = new AbortController()
+  const tooLong = systemClock.sleep(EXPERIMENT_MS_MAX, stop.signal).then(
+    () => {
+      throw new Error(`not over within ${EXPERIMENT_MS_MAX / 1000} s`)
+    },
+    // The experiment ended first: this promise has lost its race.
+    () => undefined,
+  )
+  try {
+    return (await Promise.race([experiment(lab), tooLong])) ?? undefined
+  } finally {
+    stop.abort()
+  }
+}
