@@ -1,0 +1,86 @@
+/** Reads and writes the file of one blob: segments, then their table. Knows no names and no locks. */
+import { type FileHandle, open, readFile } from 'node:fs/promises'
+import { systemCode } from '../base/app-error.ts'
+import { writeFully } from '../base/atomic-file.ts'
+import {
+  decodeTrailer,
+  encodeTrailer,
+  type SegmentTable,
+  SegmentTableBuilder,
+  TRAILER_END_BYTES,
+  trailerLength,
+} from './segment-table.ts'
+
+const WRITE_BYTES = 1 << 19
+
+/** Writes a new file at `path` and syncs it; `onLength` sees how long the segments are so far. */
+export async function writeBlobFile(
+  path: string,
+  segments: AsyncIterable<Uint8Array>,
+  onLength: (length: number) => void,
+): Promise<void> {
+  const file = await open(path, 'wx')
+  try {
+    const table = new SegmentTableBuilder()
+    let waiting: Uint8Array[] = []
+    let waitingBytes = 0
+    for await (const segment of segments) {
+      table.add(segment)
+      onLength(table.length)
+      waiting.push(segment)
+      waitingBytes += segment.length
+      if (waitingBytes < WRITE_BYTES) continue
+      await writeFully(file, Buffer.concat(waiting, waitingBytes))
+      waiting = []
+      waitingBytes = 0
+    }
+    await writeFully(file, Buffer.concat([...waiting, encodeTrailer(table.finish())]))
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}
+
+/** Null when the file does not end in a table that fits it. */
+export async function readTable(file: FileHandle, fileLength: number): Promise<SegmentTable | null> {
+  if (fileLength < TRAILER_END_BYTES) return null
+  const end = await readExactly(file, fileLength - TRAILER_END_BYTES, TRAILER_END_BYTES)
+  const length = trailerLength(end)
+  if (length === null || length > fileLength) return null
+  return decodeTrailer(await readExactly(file, fileLength - length, length), fileLength)
+}
+
+/** Always `length` bytes: zeros stand for what is missing, and fail their CRC. */
+export async function readExactly(file: FileHandle, position: number, length: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(length)
+  for (let at = 0; at < length; ) {
+    const { bytesRead } = await file.read(bytes, at, length - at, position + at)
+    if (bytesRead === 0) break
+    at += bytesRead
+  }
+  return bytes
+}
+
+/** Segments of `copy` recorded as damaged, one `COPY NUMBER` a line. */
+export async function readMarks(path: string, copy: string): Promise<number[]> {
+  const text = await ifThere(readFile(path, 'utf8'))
+  const lines = (text ?? '').split('\n').map((line) => line.split(' '))
+  return lines.filter(([of]) => of === copy).map(([, segment]) => Number(segment))
+}
+
+export function formatMarks(copy: string, segments: readonly number[]): string {
+  return segments.map((segment) => `${copy} ${segment}\n`).join('')
+}
+
+export async function openIfThere(path: string): Promise<FileHandle | null> {
+  return ifThere(open(path))
+}
+
+async function ifThere<T>(attempt: Promise<T>): Promise<T | null> {
+  try {
+    return await attempt
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return null
+    throw error
+  }
+}

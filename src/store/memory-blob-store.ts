@@ -1,0 +1,116 @@
+/** Blobs in memory: for tests, and the plain truth that the other drivers are compared with. */
+import { crc32 } from 'node:zlib'
+import type { ByteRange } from '../base/byte-range.ts'
+import {
+  type BlobInfo,
+  type BlobKey,
+  type BlobKind,
+  type BlobStore,
+  blobChanged,
+  blobDamaged,
+  blobNotFound,
+  blobReplaced,
+  checkBlobKey,
+  checkBlobLength,
+  type OnDamage,
+  type OpenOptions,
+  type PutOutcome,
+} from './blob-store.ts'
+import { type SegmentTable, SegmentTableBuilder, segmentStart } from './segment-table.ts'
+
+interface Held {
+  readonly bytes: Uint8Array
+  readonly table: SegmentTable
+  readonly damaged: Set<number>
+}
+
+export class MemoryBlobStore implements BlobStore {
+  readonly #blobs = new Map<string, Held>()
+  readonly #onDamage: OnDamage | undefined
+
+  constructor(options: { onDamage?: OnDamage } = {}) {
+    this.#onDamage = options.onDamage
+  }
+
+  async put(key: BlobKey, segments: AsyncIterable<Uint8Array>): Promise<PutOutcome> {
+    checkBlobKey(key)
+    const needed = !isWhole(this.#blobs.get(idOf(key)))
+    const builder = new SegmentTableBuilder()
+    const parts: Uint8Array[] = []
+    for await (const segment of segments) {
+      if (!needed) continue
+      builder.add(segment)
+      checkBlobLength(key, builder.length)
+      parts.push(segment.slice())
+    }
+    const now = this.#blobs.get(idOf(key))
+    if (now !== undefined && isWhole(now)) return { inserted: false, info: infoOf(now) }
+    if (!needed) throw blobChanged(key)
+    const held = { bytes: new Uint8Array(Buffer.concat(parts)), table: builder.finish(), damaged: new Set<number>() }
+    this.#blobs.set(idOf(key), held)
+    return { inserted: true, info: infoOf(held) }
+  }
+
+  async *open(key: BlobKey, range?: ByteRange, options: OpenOptions = {}): AsyncIterable<Uint8Array> {
+    checkBlobKey(key)
+    const held = this.#blobs.get(idOf(key))
+    if (held === undefined) throw blobNotFound(key)
+    const { table, bytes } = held
+    if (options.copy !== undefined && options.copy !== table.copy) throw blobReplaced(key)
+    const { start, end } = range ?? { start: 0, end: table.length }
+    for (let segment = 0; segment < table.ends.length; segment++) {
+      const from = segmentStart(table.ends, segment)
+      const to = table.ends[segment] as number
+      if (to <= start || from >= end) continue
+      if (held.damaged.has(segment)) throw blobDamaged(key, segment)
+      if (crc32(bytes.subarray(from, to)) !== table.crcs[segment]) {
+        await this.quarantine(key, [segment])
+        throw blobDamaged(key, segment)
+      }
+      yield bytes.slice(Math.max(start, from), Math.min(end, to))
+    }
+  }
+
+  async find(key: BlobKey): Promise<BlobInfo | null> {
+    checkBlobKey(key)
+    const held = this.#blobs.get(idOf(key))
+    return held === undefined ? null : infoOf(held)
+  }
+
+  async has(key: BlobKey): Promise<boolean> {
+    return (await this.find(key)) !== null
+  }
+
+  async *list(kind: BlobKind): AsyncIterable<string> {
+    for (const id of [...this.#blobs.keys()]) if (id.startsWith(`${kind}/`)) yield id.slice(kind.length + 1)
+  }
+
+  async quarantine(key: BlobKey, segments: readonly number[]): Promise<void> {
+    const held = this.#blobs.get(idOf(key))
+    if (held === undefined) throw blobNotFound(key)
+    const fresh = segments.filter((segment) => segment < held.table.ends.length && !held.damaged.has(segment))
+    if (fresh.length === 0) return
+    await this.#onDamage?.(key, fresh)
+    for (const segment of fresh) held.damaged.add(segment)
+  }
+
+  /** For tests: the byte that a failing disk changed. */
+  flipByte(key: BlobKey, offset: number): void {
+    const held = this.#blobs.get(idOf(key))
+    if (held === undefined) throw blobNotFound(key)
+    held.bytes[offset] = (held.bytes[offset] as number) ^ 1
+  }
+}
+
+function idOf({ kind, name }: BlobKey): string {
+  return `${kind}/${name}`
+}
+
+function isWhole(held: Held | undefined): boolean {
+  return held !== undefined && held.damaged.size === 0
+}
+
+function infoOf({ table, damaged }: Held): BlobInfo {
+  const { length, ends, copy } = table
+  return { length, ends, copy, damaged: [...damaged].sort((a, b) => a - b) }
+}

@@ -1,0 +1,91 @@
+/**
+ * Opens a SQLite file the one way we trust: WAL, synchronous=FULL (a resolved commit survives a power cut), foreign
+ * keys, a busy timeout, and its migrations run. The version is SQLite's `user_version`; a newer file is refused.
+ */
+import { DatabaseSync } from 'node:sqlite'
+import { AppError } from '../base/app-error.ts'
+
+export interface Migration {
+  /** Brings the file to this version from the one below; versions count up from 1 without gaps. */
+  readonly version: number
+  readonly sql: string
+}
+
+const BUSY_MS = 5000
+const SQLITE_FULL = 13
+const SQLITE_BUSY = 5
+const SQLITE_CORRUPT = 11
+const SQLITE_NOT_A_DATABASE = 26
+const SQLITE_IO_ERROR = 10
+
+export function openDatabase(path: string, migrations: readonly Migration[]): DatabaseSync {
+  return explained(path, () => {
+    const db = new DatabaseSync(path, { timeout: BUSY_MS })
+    try {
+      db.exec('PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON')
+      migrate(db, path, migrations)
+    } catch (error) {
+      db.close()
+      throw error
+    }
+    return db
+  })
+}
+
+/** Runs `action` as one transaction; nothing of it stays when it throws. */
+export function transact<T>(db: DatabaseSync, path: string, action: () => T): T {
+  return explained(path, () => {
+    db.exec('BEGIN IMMEDIATE')
+    try {
+      const result = action()
+      db.exec('COMMIT')
+      return result
+    } catch (error) {
+      // A full disk has rolled back already, and then ROLLBACK itself would fail and hide the reason.
+      if (db.isTransaction) db.exec('ROLLBACK')
+      throw error
+    }
+  })
+}
+
+/** SQLite's failures in our vocabulary: full disk, locked file, damaged file. */
+export function explained<T>(path: string, action: () => T): T {
+  try {
+    return action()
+  } catch (error) {
+    throw explain(path, error)
+  }
+}
+
+function migrate(db: DatabaseSync, path: string, migrations: readonly Migration[]): void {
+  const found = Number(db.prepare('PRAGMA user_version').get()?.user_version ?? 0)
+  const newest = migrations.at(-1)?.version ?? 0
+  if (found > newest) {
+    const message = `${path} has version ${found}, this program knows ${newest}: use a newer program`
+    throw new AppError('unsupported', 'DATABASE_NEWER', message, { data: { found, newest } })
+  }
+  for (const { version, sql } of migrations) {
+    if (version <= found) continue
+    transact(db, path, () => db.exec(`${sql}; PRAGMA user_version = ${version}`))
+  }
+}
+
+function explain(path: string, error: unknown): unknown {
+  const code = (error as { errcode?: unknown }).errcode
+  if (typeof code !== 'number') return error
+  const options = { cause: error, data: { sqlite: code } }
+  // The low byte is the family; the rest says more, such as which I/O call failed.
+  switch (code & 0xff) {
+    case SQLITE_FULL:
+      return new AppError('no-space', 'DATABASE_FULL', `No space left to write ${path}`, options)
+    case SQLITE_BUSY:
+      return new AppError('busy', 'DATABASE_BUSY', `${path} is held by another process`, options)
+    case SQLITE_CORRUPT:
+    case SQLITE_NOT_A_DATABASE:
+      return new AppError('damaged', 'DATABASE_DAMAGED', `${path} is no sound database: rebuild or restore it`, options)
+    case SQLITE_IO_ERROR:
+      return new AppError('no-space', 'DATABASE_IO', `The disk refused to read or write ${path}`, options)
+    default:
+      return error
+  }
+}

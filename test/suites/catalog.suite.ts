@@ -1,0 +1,106 @@
+/** What every catalog must do. */
+import { describe, expect, test } from 'vitest'
+import type { Catalog } from '../../src/store/catalog.ts'
+
+export function catalogSuite(name: string, create: () => Promise<Catalog>): void {
+  describe(name, () => {
+    recordsAndIndex(create)
+    pathsAndLeases(create)
+  })
+}
+
+function recordsAndIndex(create: () => Promise<Catalog>): void {
+  test('keeps records by kind and key, the newest value of each', async () => {
+    const catalog = await create()
+    const value = (text: string) => new Uint8Array(Buffer.from(text))
+    await catalog.write({ records: [{ kind: 'file', key: 'a', value: value('old') }] })
+    await catalog.write({
+      records: [
+        { kind: 'file', key: 'a', value: value('new') },
+        { kind: 'xorb', key: 'a', value: value('other') },
+      ],
+    })
+    expect(await catalog.findRecord('file', 'a')).toEqual(value('new'))
+    expect(await catalog.findRecord('xorb', 'a')).toEqual(value('other'))
+    expect(await catalog.findRecord('file', 'b')).toBeNull()
+  })
+
+  test('lists more records than a page, in order of key', async () => {
+    const catalog = await create()
+    const keys = Array.from({ length: 250 }, (_, i) => String((i * 7919) % 1000).padStart(4, '0'))
+    await catalog.write({ records: keys.map((key) => ({ kind: 'file', key, value: new Uint8Array([1]) })) })
+    const listed: string[] = []
+    for await (const { key } of catalog.listRecords('file')) listed.push(key)
+    expect(listed).toEqual([...keys].sort())
+  })
+
+  test('an index key has several values, each once', async () => {
+    const catalog = await create()
+    const entry = (value: string) => ({ kind: 'chunk', key: 'c', value })
+    await catalog.write({ index: [entry('x2'), entry('x1'), entry('x2')] })
+    await catalog.write({ index: [entry('x3'), entry('x1')] })
+    expect(await catalog.findIndex('chunk', 'c', 10)).toEqual(['x1', 'x2', 'x3'])
+    expect(await catalog.findIndex('chunk', 'c', 2)).toEqual(['x1', 'x2'])
+    expect(await catalog.findIndex('sha256', 'c', 10)).toEqual([])
+  })
+}
+
+function pathsAndLeases(create: () => Promise<Catalog>): void {
+  test('finds a path of one to three references, upward only', async () => {
+    const catalog = await create()
+    await catalog.write({
+      references: [
+        { from: 'repo:1', to: 'file:a' },
+        { from: 'file:a', to: 'xorb:x' },
+        { from: 'xorb:x', to: 'chunk:c' },
+        { from: 'chunk:c', to: 'byte:b' },
+      ],
+    })
+    expect(await catalog.hasPath(['repo:1'], 'file:a')).toBe(true)
+    expect(await catalog.hasPath(['repo:2', 'repo:1'], 'xorb:x')).toBe(true)
+    expect(await catalog.hasPath(['repo:1'], 'chunk:c')).toBe(true)
+    expect(await catalog.hasPath(['repo:1'], 'byte:b')).toBe(false)
+    expect(await catalog.hasPath(['xorb:x'], 'file:a')).toBe(false)
+    expect(await catalog.hasPath(['file:a'], 'file:a')).toBe(false)
+    expect(await catalog.hasPath([], 'file:a')).toBe(false)
+    expect(await catalog.findHolders('xorb:x', 5)).toEqual(['file:a'])
+  })
+
+  test('a circle of references ends', async () => {
+    const catalog = await create()
+    await catalog.write({
+      references: [
+        { from: 'a', to: 'b' },
+        { from: 'b', to: 'a' },
+      ],
+    })
+    expect(await catalog.hasPath(['c'], 'a')).toBe(false)
+    expect(await catalog.hasPath(['a'], 'a')).toBe(true)
+  })
+
+  test('answers for a xorb with 8,192 holders among 1,000 readable repositories', async () => {
+    const catalog = await create()
+    const files = Array.from({ length: 8192 }, (_, i) => `file:${i}`)
+    await catalog.write({
+      references: files.flatMap((file) => [
+        { from: file, to: 'xorb:x' },
+        { from: 'repo:private', to: file },
+      ]),
+    })
+    const readable = Array.from({ length: 1000 }, (_, i) => `repo:${i}`)
+    expect(await catalog.hasPath(readable, 'xorb:x')).toBe(false)
+    expect(await catalog.hasPath([...readable, 'repo:private'], 'xorb:x')).toBe(true)
+  })
+
+  test('a lease is lengthened, never shortened', async () => {
+    const catalog = await create()
+    const lease = (untilSeconds: number) => ({ leases: [{ holder: 'ann', target: 'xorb:x', untilSeconds }] })
+    expect(await catalog.leaseUntil('ann', 'xorb:x')).toBe(0)
+    await catalog.write(lease(100))
+    await catalog.write(lease(50))
+    expect(await catalog.leaseUntil('ann', 'xorb:x')).toBe(100)
+    await catalog.write(lease(200))
+    expect(await catalog.leaseUntil('ann', 'xorb:x')).toBe(200)
+    expect(await catalog.leaseUntil('bob', 'xorb:x')).toBe(0)
+  })
+}
