@@ -1,0 +1,170 @@
+import { createServer } from 'node:http'
+import { connect } from 'node:net'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { closeServer, type FakeOrigin, listen, startFakeOrigin, THING } from '../../test/farm/fake-origin.ts'
+import { HttpClient, pieces } from './http-client.ts'
+import { RETRY_POLICY } from './retry.ts'
+
+let origin: FakeOrigin
+let other: FakeOrigin
+const client = new HttpClient({ env: {}, idleMs: 300, retry: { ...RETRY_POLICY, firstMs: 1, capMs: 2 } })
+
+beforeAll(async () => {
+  origin = await startFakeOrigin()
+  other = await startFakeOrigin()
+})
+afterAll(async () => {
+  await client.close()
+  await origin.close()
+  await other.close()
+})
+
+async function readRange(path: string): Promise<Buffer> {
+  const parts: Uint8Array[] = []
+  for await (const part of client.range({ url: origin.url + path }, { start: 0, end: 40 })) parts.push(part)
+  return Buffer.concat(parts)
+}
+
+test('reads exactly the range it asked for', async () => {
+  expect(await readRange('/good')).toEqual(Buffer.from(THING.subarray(0, 40)))
+})
+
+test.each([
+  ['length-more-than-sent', 'network'],
+  ['chunked-without-end', 'network'],
+  ['two-lengths', 'network'],
+  ['gzip-label', 'upstream'],
+  ['chunked-ended-short', 'upstream'],
+  ['no-length-short', 'upstream'],
+  ['other-range', 'upstream'],
+  ['no-content-range', 'upstream'],
+  ['range-ignored', 'upstream'],
+  ['length-less-than-sent', 'upstream'],
+  ['no-length-long', 'upstream'],
+  ['html-in-place-of-bytes', 'integrity'],
+  ['silent-before-headers', 'timeout'],
+  ['silent-after-headers', 'timeout'],
+  ['silent-after-bytes', 'timeout'],
+])('refuses a range reply with the fault %s', async (fault, kind) => {
+  await expect(readRange(`/fault/${fault}`)).rejects.toMatchObject({ name: 'AppError', kind })
+})
+
+test.each([
+  ['headers-of-1-mib', 'malformed', 'REPLY_HEADERS_TOO_LARGE'],
+  ['json-100000-deep', 'malformed', 'JSON_TOO_DEEP'],
+  ['json-cut', 'malformed', 'JSON_MALFORMED'],
+  ['html-in-place-of-bytes', 'integrity', 'LOOKS_LIKE_HTML'],
+  ['redirect-loop', 'upstream', 'REDIRECT_LOOP'],
+  ['429-for-ever', 'rate-limited', 'RATE_LIMITED'],
+])('refuses JSON with the fault %s', async (fault, kind, code) => {
+  await expect(client.json({ url: `${origin.url}/fault/${fault}` })).rejects.toMatchObject({ kind, code })
+})
+
+test('bounds the size of JSON', async () => {
+  await expect(client.json({ url: `${origin.url}/good` }, 50)).rejects.toMatchObject({ code: 'REPLY_TOO_LARGE' })
+})
+
+test.each(['503-three-times', '500-three-times', '429-wait-1'])('succeeds after %s', async (fault) => {
+  expect((await client.json({ url: `${origin.url}/fault/${fault}` })).value).toEqual({ hit: true })
+})
+
+test('gives up at once when asked to wait for years, and says the figure', async () => {
+  const url = `${origin.url}/fault/429-wait-99999999`
+  await expect(client.json({ url })).rejects.toThrow(/wait 99999999 s/)
+  expect(origin.seen.filter((path) => path.endsWith('99999999'))).toHaveLength(1)
+})
+
+test('does not repeat a POST unless it is called idempotent', async () => {
+  const url = `${origin.url}/fault/500-three-times?post`
+  const before = origin.seen.length
+  await client.json({ url: `${origin.url}/fault/silent-after-headers`, method: 'POST', body: 'x' }).then(
+    () => expect.unreachable(),
+    (error) => expect(error.kind).toBe('timeout'),
+  )
+  expect(origin.seen.length).toBe(before + 1)
+  expect((await client.json({ url, method: 'POST', body: 'x', idempotent: true })).value).toEqual({ hit: true })
+})
+
+test('sends Authorization along a redirect only within the origin', async () => {
+  const to = (target: string) => `${origin.url}/fault/redirect-to?to=${encodeURIComponent(target)}`
+  const headers = { authorization: 'Bearer hf_secret' }
+  const inside = await client.json({ url: to('/echo'), headers })
+  const outside = await client.json({ url: to(`${other.url}/echo`), headers })
+  const back = to(`${other.url}/fault/redirect-to?to=${encodeURIComponent(`${origin.url}/echo`)}`)
+  expect(inside.value).toMatchObject({ headers: { authorization: 'Bearer hf_secret' } })
+  expect(outside.value).not.toHaveProperty('headers.authorization')
+  expect((await client.json({ url: back, headers })).value).not.toHaveProperty('headers.authorization')
+})
+
+test.each(['file:///etc/passwd', 'data:,x', 'gopher://x', 'ftp://x'])('refuses a redirect to %s', async (target) => {
+  const url = `${origin.url}/fault/redirect-to?to=${encodeURIComponent(target)}`
+  await expect(client.send({ url })).rejects.toMatchObject({ code: 'REDIRECT_REFUSED' })
+})
+
+test.each(['http://127.0.0.1/a\r\nX: y', 'file:///etc/passwd', 'http://user:pw@127.0.0.1/', 'nonsense'])(
+  'refuses the address %j',
+  async (url) => {
+    await expect(client.send({ url })).rejects.toMatchObject({ code: 'URL_BAD' })
+  },
+)
+
+test('refuses a token with a line break and does not repeat it', async () => {
+  const sending = client.send({ url: `${origin.url}/echo`, headers: { authorization: 'Bearer hf_a\r\nX-Evil: 1' } })
+  await expect(sending).rejects.toThrow(/^The token holds a line break/)
+})
+
+test('sends a large body in pieces with its length', async () => {
+  const body = new Uint8Array(3_000_000)
+  const url = `${origin.url}/echo`
+  const { value } = await client.json({ url, method: 'POST', body: pieces(body), bodyLength: body.length })
+  expect(value).toMatchObject({ bytes: 3_000_000, headers: { 'content-length': '3000000' } })
+})
+
+test('sees the refusal of a body that was never read', async () => {
+  const body = new Uint8Array(20_000_000)
+  const url = `${origin.url}/fault/413-before-body`
+  const sending = client.json({ url, method: 'POST', body: pieces(body), bodyLength: body.length })
+  await expect(sending).rejects.toMatchObject({ kind: 'too-large' })
+})
+
+test('names neither query nor token in errors', async () => {
+  const url = 'http://127.0.0.1:1/x?signature=abc'
+  const error = await client
+    .send({ url, headers: { authorization: 'Bearer hf_secretsecret' } })
+    .catch((thrown) => thrown)
+  expect(error).toMatchObject({ kind: 'network', code: 'CONNECTION_FAILED' })
+  expect(JSON.stringify([error.message, error.data])).not.toMatch(/abc|secret/)
+})
+
+test('ends within a moment when cancelled', async () => {
+  const stop = new AbortController()
+  const sending = client.send({ url: `${origin.url}/fault/silent-before-headers`, signal: stop.signal, idleMs: 60_000 })
+  stop.abort('SIGINT')
+  await expect(sending).rejects.toMatchObject({ kind: 'cancelled' })
+})
+
+test('goes through a proxy of the environment, leaves NO_PROXY out, and names a proxy that wants credentials', async () => {
+  const tunnels: string[] = []
+  const proxy = createServer((request, response) => {
+    tunnels.push(request.url ?? '')
+    response.writeHead(request.url?.includes('locked') ? 407 : 200).end('{}')
+  })
+  proxy.on('connect', (request, socket, head) => {
+    tunnels.push(request.url ?? '')
+    const [host, port] = (request.url ?? '').split(':')
+    const upstream = connect(Number(port), host, () => {
+      socket.write('HTTP/1.1 200 OK\r\n\r\n')
+      upstream.write(head)
+      upstream.pipe(socket).pipe(upstream)
+    })
+  })
+  const address = await listen(proxy)
+  const proxied = new HttpClient({ env: { HTTP_PROXY: address } })
+  await proxied.json({ url: `${origin.url}/echo` })
+  expect(tunnels).toHaveLength(1)
+  await expect(proxied.json({ url: `${origin.url}/locked` })).rejects.toMatchObject({ code: 'PROXY_REFUSED' })
+  const direct = new HttpClient({ env: { HTTP_PROXY: address, NO_PROXY: '127.0.0.1' } })
+  await direct.json({ url: `${origin.url}/echo` })
+  expect(tunnels).toHaveLength(2)
+  await Promise.all([proxied.close(), direct.close(), closeServer(proxy)])
+})

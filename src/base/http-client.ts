@@ -1,0 +1,321 @@
+/**
+ * The one outbound HTTP client. Everything a library's fetch lets pass is checked here: lengths, ranges, encodings,
+ * redirects, sizes, silence.
+ *
+ * - Proxies from HTTP(S)_PROXY and NO_PROXY; authorities from SSL_CERT_FILE, REQUESTS_CA_BUNDLE or an option, besides
+ *   the built-in ones and NODE_EXTRA_CA_CERTS. HTTP/1.1 only.
+ * - Redirects are followed here, at most 10, to http and https only, never from https to http; Authorization is
+ *   dropped for good when the origin changes.
+ * - A body ends exactly at its Content-Length, or the read throws. `range` gives exactly the bytes asked for.
+ * - Only calls that may be repeated are: GET, HEAD, PUT, DELETE, and what the caller calls idempotent.
+ * - Messages name method and address without query, since a query may be a signature. No header is ever logged.
+ */
+import { readFileSync } from 'node:fs'
+import { Readable } from 'node:stream'
+import { getCACertificates } from 'node:tls'
+import { type Dispatcher, EnvHttpProxyAgent, request as undiciRequest } from 'undici'
+import { AppError } from './app-error.ts'
+import { type ByteRange, formatRange, parseContentRange } from './byte-range.ts'
+import { type Clock, systemClock } from './clock.ts'
+import type { Env } from './config.ts'
+import { Deadline } from './deadline.ts'
+import { badRedirect, checkHeaders, checkUrl, isRedirect, redirectTarget, withoutCredentials } from './http-address.ts'
+import { htmlError, JSON_BYTES_MAX, looksLikeHtml, parseJson, readStart, readWhole } from './http-body.ts'
+import { connectionError, statusError } from './http-failure.ts'
+import { RETRY_POLICY, type RetryPolicy, withRetries } from './retry.ts'
+
+const REDIRECTS_MAX = 10
+const REPLY_HEADER_BYTES_MAX = 64 * 1024
+const ERROR_BODY_BYTES_MAX = 64 * 1024
+const CONNECT_MS = 10_000
+const IDLE_MS = 30_000
+const CONNECTIONS_PER_ORIGIN = 32
+
+export interface HttpClientOptions {
+  readonly env?: Env
+  readonly caFile?: string | undefined
+  readonly userAgent?: string
+  readonly retry?: RetryPolicy
+  readonly clock?: Clock
+  /** Progress deadline: without a byte for so long a request ends. */
+  readonly idleMs?: number
+}
+
+export interface HttpRequest {
+  readonly url: string
+  /** Default GET. */
+  readonly method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE' | undefined
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  /** A function is asked for a fresh stream at each attempt and needs `bodyLength`. */
+  readonly body?: Uint8Array | string | (() => AsyncIterable<Uint8Array>) | undefined
+  readonly bodyLength?: number | undefined
+  /** A POST that may be sent twice. Others follow their method. */
+  readonly idempotent?: boolean | undefined
+  readonly idleMs?: number | undefined
+  readonly totalMs?: number | undefined
+  readonly signal?: AbortSignal | undefined
+  /** Statuses of 400 and above that are answers here, not errors. */
+  readonly accept?: readonly number[] | undefined
+}
+
+export interface HttpReply {
+  readonly status: number
+  /** Where the reply came from after redirects. */
+  readonly url: string
+  /** Method and address for messages. */
+  readonly where: string
+  /** Of the body; null when the reply does not say. */
+  readonly length: number | null
+  header(name: string): string | undefined
+  /** Read it to the end or `close`; throws when it is cut, too long or silent. */
+  readonly body: AsyncIterable<Uint8Array>
+  close(): Promise<void>
+}
+
+export class HttpClient {
+  readonly #dispatcher: Dispatcher
+  readonly #options: HttpClientOptions
+  readonly #clock: Clock
+
+  constructor(options: HttpClientOptions = {}) {
+    this.#options = options
+    this.#clock = options.clock ?? systemClock
+    this.#dispatcher = createDispatcher(options)
+  }
+
+  /** Sends once (retrying as its kind allows) and gives the reply with its body unread; refused statuses throw. */
+  async send(request: HttpRequest): Promise<HttpReply> {
+    return this.#retrying(request, () => this.#attempt(request))
+  }
+
+  /** As `send`, and `read` consumes the reply inside the attempt, so that a broken body is retried too. */
+  async exchange<T>(request: HttpRequest, read: (reply: HttpReply) => Promise<T>): Promise<T> {
+    return this.#retrying(request, async () => {
+      const reply = await this.#attempt(request)
+      try {
+        return await read(reply)
+      } finally {
+        await reply.close()
+      }
+    })
+  }
+
+  /** The reply's JSON, bounded in size and depth. The caller checks its shape. */
+  async json(request: HttpRequest, limit = JSON_BYTES_MAX): Promise<{ value: unknown; reply: HttpReply }> {
+    return this.exchange(request, async (reply) => {
+      const bytes = await readWhole(reply.where, reply.body, limit)
+      return { value: parseJson(reply.where, bytes), reply }
+    })
+  }
+
+  /**
+   * One attempt at exactly `range`: anything but 206 with this Content-Range and length throws. The bytes stream; the
+   * caller decides where to go on after a break.
+   */
+  async *range(request: HttpRequest, range: ByteRange): AsyncGenerator<Uint8Array> {
+    const headers = { ...request.headers, range: formatRange(range) }
+    const reply = await this.#attempt({ ...request, headers })
+    const wanted = range.end - range.start
+    try {
+      await checkRange(reply, range)
+      let got = 0
+      for await (const piece of reply.body) {
+        got += piece.length
+        if (got > wanted) break
+        yield piece
+      }
+      if (got !== wanted) throw wrongRange(reply.where, `${got} bytes in place of ${wanted}`)
+    } finally {
+      await reply.close()
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#dispatcher.destroy()
+  }
+
+  #retrying<T>(request: HttpRequest, task: () => Promise<T>): Promise<T> {
+    if (!(request.idempotent ?? request.method !== 'POST')) return task()
+    const { retry = RETRY_POLICY } = this.#options
+    return withRetries(task, { policy: retry, clock: this.#clock, signal: request.signal })
+  }
+
+  async #attempt(request: HttpRequest): Promise<HttpReply> {
+    let url = checkUrl(request.url)
+    let headers = { ...checkHeaders(request.headers ?? {}) }
+    let method = request.method ?? 'GET'
+    let body = request.body
+    for (let hops = 0; ; hops++) {
+      const reply = await this.#once({ ...request, method, body }, url, headers)
+      const location = isRedirect(reply.status) ? reply.header('location') : undefined
+      if (location === undefined) return reply.status >= 400 ? this.#refuse(reply, request) : reply
+      await reply.close()
+      if (hops >= REDIRECTS_MAX) {
+        throw new AppError('upstream', 'REDIRECT_LOOP', `${reply.where}: more than ${REDIRECTS_MAX} redirects`)
+      }
+      const next = redirectTarget(reply.where, url, location)
+      if (next.origin !== url.origin) headers = withoutCredentials(headers)
+      if (reply.status < 307 && method !== 'GET' && method !== 'HEAD') {
+        if (reply.status !== 303) throw badRedirect(reply.where, `a ${method} was redirected with ${reply.status}`)
+        method = 'GET'
+        body = undefined
+      }
+      url = next
+    }
+  }
+
+  async #once(request: HttpRequest, url: URL, headers: Record<string, string>): Promise<HttpReply> {
+    const where = `${request.method ?? 'GET'} ${url.origin}${url.pathname}`
+    const { idleMs = this.#options.idleMs ?? IDLE_MS, totalMs, signal } = request
+    const deadline = new Deadline({ what: where, idleMs, totalMs, signal, clock: this.#clock })
+    try {
+      const reply = await undiciRequest(url, {
+        method: request.method ?? 'GET',
+        headers: {
+          'user-agent': this.#options.userAgent ?? 'xorbit',
+          accept: '*/*',
+          'accept-encoding': 'identity',
+          ...headers,
+          ...(request.bodyLength === undefined ? {} : { 'content-length': String(request.bodyLength) }),
+        },
+        body: bodyOf(request.body, deadline),
+        dispatcher: this.#dispatcher,
+        signal: deadline.signal,
+        headersTimeout: 0,
+        bodyTimeout: 0,
+      })
+      return makeReply(reply, { where, url, deadline, isHead: request.method === 'HEAD' })
+    } catch (error) {
+      deadline.close()
+      throw deadline.signal.aborted ? deadline.signal.reason : connectionError(where, error)
+    }
+  }
+
+  async #refuse(reply: HttpReply, request: HttpRequest): Promise<HttpReply> {
+    if (request.accept?.includes(reply.status)) return reply
+    try {
+      const text = await readStart(reply.body, ERROR_BODY_BYTES_MAX)
+      throw statusError(reply.where, { status: reply.status, header: reply.header, text }, this.#clock.nowMs())
+    } finally {
+      await reply.close()
+    }
+  }
+}
+
+function createDispatcher({ env = process.env, caFile }: HttpClientOptions): Dispatcher {
+  const file = caFile ?? env.SSL_CERT_FILE ?? env.REQUESTS_CA_BUNDLE
+  const tls = file ? { ca: [...getCACertificates('default'), readFileSync(file, 'utf8')] } : {}
+  return new EnvHttpProxyAgent({
+    allowH2: false,
+    connections: CONNECTIONS_PER_ORIGIN,
+    maxHeaderSize: REPLY_HEADER_BYTES_MAX,
+    connect: { ...tls, timeout: CONNECT_MS },
+    requestTls: tls,
+    proxyTls: tls,
+    httpProxy: env.http_proxy ?? env.HTTP_PROXY ?? '',
+    httpsProxy: env.https_proxy ?? env.HTTPS_PROXY ?? '',
+    noProxy: env.no_proxy ?? env.NO_PROXY ?? '',
+  })
+}
+
+interface ReplyContext {
+  readonly where: string
+  readonly url: URL
+  readonly deadline: Deadline
+  readonly isHead: boolean
+}
+
+function makeReply(reply: Dispatcher.ResponseData, { where, url, deadline, isHead }: ReplyContext): HttpReply {
+  deadline.pause()
+  const header = (name: string): string | undefined => {
+    const value = reply.headers[name.toLowerCase()]
+    return Array.isArray(value) ? value.join(', ') : value
+  }
+  const length = header('content-length') === undefined ? null : Number(header('content-length'))
+  const close = async () => {
+    deadline.close()
+    if (!reply.body.readableEnded && !reply.body.destroyed) {
+      // What destroy reports was our own doing.
+      reply.body.on('error', () => deadline.pause()).destroy()
+    }
+  }
+  const body = checkedBody(reply.body, {
+    where,
+    deadline,
+    length: isHead ? null : length,
+    encoding: header('content-encoding'),
+  })
+  return { status: reply.statusCode, url: url.href, where, length, header, body, close }
+}
+
+interface BodyContext {
+  readonly where: string
+  readonly deadline: Deadline
+  readonly length: number | null
+  readonly encoding: string | undefined
+}
+
+async function* checkedBody(body: AsyncIterable<Uint8Array>, context: BodyContext): AsyncGenerator<Uint8Array> {
+  const { where, deadline, length, encoding } = context
+  if (encoding !== undefined && encoding !== 'identity') {
+    throw new AppError('upstream', 'ENCODING_UNASKED', `${where}: the reply is ${encoding}, asked was identity`)
+  }
+  const pieces = body[Symbol.asyncIterator]()
+  let got = 0
+  try {
+    for (;;) {
+      deadline.touch()
+      const next = await pieces.next()
+      deadline.pause()
+      if (next.done) break
+      got += next.value.length
+      yield next.value
+    }
+  } catch (error) {
+    throw deadline.signal.aborted ? deadline.signal.reason : connectionError(where, error)
+  } finally {
+    deadline.close()
+    await pieces.return?.()
+  }
+  if (length !== null && got !== length) {
+    throw new AppError('network', 'REPLY_CUT_SHORT', `${where}: ${got} of ${length} bytes came`)
+  }
+}
+
+/** Large bodies go in pieces, so that a slow link is seen as progress. */
+function bodyOf(body: HttpRequest['body'], deadline: Deadline): string | Uint8Array | Readable | null {
+  if (typeof body !== 'function') return body ?? null
+  return Readable.from(touching(body(), deadline), { objectMode: false })
+}
+
+async function* touching(source: AsyncIterable<Uint8Array>, deadline: Deadline): AsyncGenerator<Uint8Array> {
+  for await (const piece of source) {
+    deadline.touch()
+    yield piece
+  }
+  deadline.touch()
+}
+
+/** A body in memory as a stream of pieces, for `HttpRequest.body`. */
+export function pieces(bytes: Uint8Array, length = 256 * 1024): () => AsyncIterable<Uint8Array> {
+  return async function* () {
+    for (let at = 0; at < bytes.length; at += length) yield bytes.subarray(at, at + length)
+  }
+}
+
+async function checkRange(reply: HttpReply, range: ByteRange): Promise<void> {
+  const { where, status, length } = reply
+  if (status !== 206) {
+    if (/text\/html/.test(reply.header('content-type') ?? '')) throw htmlError(where)
+    if (looksLikeHtml(Buffer.from(status === 200 ? await readStart(reply.body, 64) : ''))) throw htmlError(where)
+    throw wrongRange(where, `status ${status} in place of 206`)
+  }
+  const given = parseContentRange(reply.header('content-range'))
+  if (given === null) throw wrongRange(where, 'no Content-Range')
+  if (given.start !== range.start || given.end !== range.end) throw wrongRange(where, 'another range than asked for')
+  if (length !== null && length !== range.end - range.start) throw wrongRange(where, `Content-Length ${length}`)
+}
+
+function wrongRange(where: string, what: string): AppError {
+  return new AppError('upstream', 'RANGE_REPLY_WRONG', `${where}: ${what}`)
+}
