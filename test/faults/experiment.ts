@@ -1,8 +1,8 @@
 /** An experiment injects one fault of the catalogue and throws when what comes of it is not what the row expects. */
 import type { Lab } from './lab.ts'
 
-/** May return a measured figure worth printing. */
-export type Experiment = (lab: Lab) => Promise<string | undefined | void>
+/** A text that it returns is a measured figure worth printing. */
+export type Experiment = (lab: Lab) => Promise<unknown>
 
 export type Experiments = Readonly<Record<string, Experiment>>
 

@@ -33,7 +33,7 @@ export async function runRow(lab: Lab, row: FaultRow): Promise<Verdict> {
   try {
     const note = await withinTime(experiment, lab)
     await lab.checkSound()
-    return { id: row.id, outcome: 'held', ms: elapsed(), note: note ?? '' }
+    return { id: row.id, outcome: 'held', ms: elapsed(), note: typeof note === 'string' ? note : '' }
   } catch (error) {
     const note = error instanceof Error ? error.message : String(error)
     if (!lab.hub.isRunning) await lab.restart('SIGKILL')
@@ -41,7 +41,7 @@ export async function runRow(lab: Lab, row: FaultRow): Promise<Verdict> {
   }
 }
 
-async function withinTime(experiment: Experiment, lab: Lab): Promise<string | undefined> {
+async function withinTime(experiment: Experiment, lab: Lab): Promise<unknown> {
   const stop = new AbortController()
   const tooLong = systemClock.sleep(EXPERIMENT_MS_MAX, stop.signal).then(
     () => {
@@ -51,7 +51,7 @@ async function withinTime(experiment: Experiment, lab: Lab): Promise<string | un
     () => undefined,
   )
   try {
-    return (await Promise.race([experiment(lab), tooLong])) ?? undefined
+    return await Promise.race([experiment(lab), tooLong])
   } finally {
     stop.abort()
   }
