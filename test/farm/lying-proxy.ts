@@ -3,7 +3,14 @@
  *
  * The Host header stays that of the client, so addresses that the server writes lead through this proxy too.
  */
-import { createServer, request as httpRequest, type IncomingHttpHeaders, type Server } from 'node:http'
+import {
+  createServer,
+  request as httpRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
 
 export interface Exchange {
   readonly method: string
@@ -23,6 +30,8 @@ export type Lie = (exchange: Exchange, answer: Answer) => Answer | null
 
 export class LyingProxy {
   lie: Lie
+  /** Called before a request is passed on. */
+  onRequest: ((exchange: Exchange) => Promise<void>) | null = null
   readonly exchanges: (Exchange & { readonly status: number; readonly bytes: number })[] = []
   readonly #server: Server
   readonly #target: URL
@@ -30,29 +39,7 @@ export class LyingProxy {
   private constructor(target: string, lie: Lie) {
     this.#target = new URL(target)
     this.lie = lie
-    this.#server = createServer((request, reply) => {
-      const exchange = { method: request.method ?? 'GET', path: request.url ?? '/', requestHeaders: request.headers }
-      const { hostname, port } = this.#target
-      const onward = httpRequest(
-        { host: hostname, port, method: exchange.method, path: exchange.path, headers: request.headers },
-        (answer) => {
-          const parts: Buffer[] = []
-          answer.on('error', () => reply.destroy())
-          answer.on('data', (part: Buffer) => parts.push(part))
-          answer.on('end', () => {
-            const headers = Object.fromEntries(
-              Object.entries(answer.headers).map(([name, value]) => [
-                name,
-                Array.isArray(value) ? value.join(', ') : `${value}`,
-              ]),
-            )
-            this.#reply(exchange, { status: answer.statusCode ?? 502, headers, body: Buffer.concat(parts) }, reply)
-          })
-        },
-      )
-      onward.on('error', () => reply.destroy())
-      request.pipe(onward)
-    })
+    this.#server = createServer((request, reply) => void this.#serve(request, reply))
   }
 
   static async start(target: string, lie: Lie = (_exchange, answer) => answer): Promise<LyingProxy> {
@@ -72,7 +59,25 @@ export class LyingProxy {
     return new Promise((resolve) => this.#server.close(() => resolve()))
   }
 
-  #reply(exchange: Exchange, answer: Answer, reply: import('node:http').ServerResponse): void {
+  async #serve(request: IncomingMessage, reply: ServerResponse): Promise<void> {
+    const { method = 'GET', url: path = '/', headers } = request
+    const exchange = { method, path, requestHeaders: headers }
+    await this.onRequest?.(exchange)
+    const { hostname, port } = this.#target
+    const onward = httpRequest({ host: hostname, port, method, path, headers }, (answer) => {
+      const parts: Buffer[] = []
+      answer.on('error', () => reply.destroy())
+      answer.on('data', (part: Buffer) => parts.push(part))
+      answer.on('end', () => {
+        const told = { status: answer.statusCode ?? 502, headers: textHeaders(answer), body: Buffer.concat(parts) }
+        this.#reply(exchange, told, reply)
+      })
+    })
+    onward.on('error', () => reply.destroy())
+    request.pipe(onward)
+  }
+
+  #reply(exchange: Exchange, answer: Answer, reply: ServerResponse): void {
     const told = this.lie(exchange, answer)
     if (told === null) {
       reply.destroy()
@@ -84,4 +89,12 @@ export class LyingProxy {
     if (exchange.method !== 'HEAD') headers['content-length'] = told.body.length
     reply.writeHead(told.status, headers).end(told.body)
   }
+}
+
+function textHeaders({ headers }: IncomingMessage): Record<string, string> {
+  const entries = Object.entries(headers).map(([name, value]) => [
+    name,
+    Array.isArray(value) ? value.join(', ') : `${value}`,
+  ])
+  return Object.fromEntries(entries) as Record<string, string>
 }

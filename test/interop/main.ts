@@ -1,0 +1,31 @@
+/**
+ * `npm run interop -- [--full] [--only WORD]`: our server and our client with real clients that are not ours. Installs
+ * them by name from PyPI into .venvs/. Ends with `interop: N passed, N failed`; the exit code is 0 if none failed.
+ */
+import { parseArgs } from 'node:util'
+import { type Check, runCheck, type Tally } from './check.ts'
+import { runConformance } from './checks/conformance.ts'
+import { damageChecks } from './checks/damage.ts'
+import { killChecks } from './checks/kill.ts'
+import { roundTripChecks } from './checks/round-trip.ts'
+import { Stand } from './stand.ts'
+
+const { values } = parseArgs({ options: { full: { type: 'boolean', default: false }, only: { type: 'string' } } })
+const tally: Tally = { passed: 0, failed: 0 }
+const wants = (name: string) => values.only === undefined || name.includes(values.only)
+
+async function runAll(makeChecks: (stand: Stand) => Check[]): Promise<void> {
+  const stand = await Stand.open()
+  try {
+    for (const check of makeChecks(stand)) if (wants(check.name)) await runCheck(tally, check)
+  } finally {
+    await stand.close()
+  }
+}
+
+if (wants('sceptic')) await runConformance(tally)
+// Each with its own home: a kill or a damaged byte must not spoil what another check measures.
+for (const makeChecks of [(stand: Stand) => roundTripChecks(stand, values.full), damageChecks, killChecks])
+  await runAll(makeChecks)
+process.stdout.write(`interop: ${tally.passed} passed, ${tally.failed} failed\n`)
+process.exitCode = tally.failed === 0 ? 0 : 1
