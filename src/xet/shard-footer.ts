@@ -12,7 +12,13 @@
  * the entries they point to.
  */
 import { AppError } from '../base/app-error.ts'
-import { HASH_BYTES, SHARD_ENTRY_BYTES, SHARD_FOOTER_BYTES, SHARD_FOOTER_VERSION, SHARD_HEADER_BYTES } from './constants.ts'
+import {
+  HASH_BYTES,
+  SHARD_ENTRY_BYTES,
+  SHARD_FOOTER_BYTES,
+  SHARD_FOOTER_VERSION,
+  SHARD_HEADER_BYTES,
+} from './constants.ts'
 
 /** Where the sections of a shard are, as its entries say. */
 export interface ShardSections {
@@ -48,7 +54,8 @@ export function parseShardFooter(bytes: Uint8Array, { xorbsAt, end }: ShardSecti
   if (at < end) throw malformed('SHARD_FOOTER_MISSING', 'it promises a footer and has none')
   const view = new DataView(bytes.buffer, bytes.byteOffset + at, SHARD_FOOTER_BYTES)
   const word = (offset: number) => view.getBigUint64(offset, true)
-  if (word(0) !== BigInt(SHARD_FOOTER_VERSION)) throw malformed('SHARD_VERSION_UNKNOWN', 'its footer version is unknown')
+  if (word(0) !== BigInt(SHARD_FOOTER_VERSION))
+    throw malformed('SHARD_VERSION_UNKNOWN', 'its footer version is unknown')
   if (word(8) !== BigInt(SHARD_HEADER_BYTES) || word(16) !== BigInt(xorbsAt) || word(AT.footer) !== BigInt(at)) {
     throw malformed('SHARD_OFFSET_BAD', 'its footer points elsewhere than its sections are')
   }
@@ -80,7 +87,8 @@ export function checkLookupTables(bytes: Uint8Array, footer: ShardFooter, { xorb
     for (let i = 0; i < count; i++) {
       const row = at + i * entryBytes
       const prefix = view.getBigUint64(row, true)
-      const index = view.getUint32(row + 8, true) + (entryBytes === CHUNK_ENTRY_BYTES ? 1 + view.getUint32(row + 12, true) : 0)
+      const index =
+        view.getUint32(row + 8, true) + (entryBytes === CHUNK_ENTRY_BYTES ? 1 + view.getUint32(row + 12, true) : 0)
       const entry = section.from + index * SHARD_ENTRY_BYTES
       if (prefix < before || entry >= section.to || view.getBigUint64(entry, true) !== prefix) {
         throw malformed('SHARD_LOOKUP_BAD', `row ${i} of a lookup table is out of order or leads nowhere`)

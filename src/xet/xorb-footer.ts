@@ -84,7 +84,9 @@ export function checkFooter(tail: Uint8Array, hash: XorbHash, chunks: ChunkList,
 export function parseXorbFooter(bytes: Uint8Array): XorbFooter {
   if (bytes.length < FIXED_BYTES_V0 || XORB_FOOTER_IDENT.some((byte, i) => bytes[i] !== byte)) throw malformed()
   const version = bytes[IDENT_BYTES - 1]
-  const n = Math.floor((bytes.length - (version === 1 ? FIXED_BYTES : FIXED_BYTES_V0)) / (HASH_BYTES + (version === 1 ? 8 : 4)))
+  const n = Math.floor(
+    (bytes.length - (version === 1 ? FIXED_BYTES : FIXED_BYTES_V0)) / (HASH_BYTES + (version === 1 ? 8 : 4)),
+  )
   if ((version !== 0 && version !== 1) || n < 0 || n > XORB_CHUNKS_MAX) throw malformed()
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const startAt = IDENT_BYTES + HASH_BYTES

@@ -1,0 +1,56 @@
+/**
+ * Kernels with BLAKE3 by a native addon (`@napi-rs/blake-hash`), which uses wider vectors than WebAssembly has; the
+ * rest stays with the driver below. Whoever starts the process loads the addon, when it is installed, and hands it in.
+ */
+import { cutAndHashWith } from './cut-and-hash.ts'
+import type { Kernels } from './kernels.ts'
+
+/** As much of the addon as is used. */
+export interface BlakeAddon {
+  readonly Blake3Hasher: {
+    newKeyed(key: Uint8Array): BlakeHasher
+  }
+}
+
+interface BlakeHasher {
+  reset(): unknown
+  update(bytes: Uint8Array): unknown
+  digestBuffer(): Uint8Array
+}
+
+/** Keys in use at a time: data, node, verification, zero salt, and those of keyed answers. */
+const HASHERS_MAX = 8
+
+export function createNativeKernels(base: Kernels, addon: BlakeAddon): Kernels {
+  const hashers = new Map<string, BlakeHasher>()
+  const hasherOf = (key: Uint8Array): BlakeHasher => {
+    const name = String.fromCharCode(...key)
+    let hasher = hashers.get(name)
+    if (hasher === undefined) {
+      if (hashers.size >= HASHERS_MAX) hashers.clear()
+      hasher = addon.Blake3Hasher.newKeyed(key.slice())
+      hashers.set(name, hasher)
+    }
+    hasher.reset()
+    return hasher
+  }
+  const hashKeyed = (key: Uint8Array, message: Uint8Array): Uint8Array => {
+    const hasher = hasherOf(key)
+    hasher.update(message)
+    return new Uint8Array(hasher.digestBuffer())
+  }
+  return {
+    name: 'native',
+    hashKeyed,
+    scanGear: (state, bytes, start, end) => base.scanGear(state, bytes, start, end),
+    decompressFrame: (frame, plainMax) => base.decompressFrame(frame, plainMax),
+    compressFrame: (plain) => base.compressFrame(plain),
+    splitGroups: (plain) => base.splitGroups(plain),
+    joinGroups: (grouped) => base.joinGroups(grouped),
+    countBits: (plain) => base.countBits(plain),
+    openWindow: (length) => base.openWindow(length),
+    cutAndHash: (key, bytes, isLast, pairs) => {
+      return cutAndHashWith({ scanGear: (...args) => base.scanGear(...args), hashKeyed }, key, bytes, isLast, pairs)
+    },
+  }
+}
