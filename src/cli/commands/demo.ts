@@ -13,7 +13,7 @@ export async function run(_args: string[], flags: Flags, io: Io): Promise<void> 
     },
   })
   const { folder, ...figures } = summary
-  io.event('done', keep ? summary : figures)
+  io.event('done', keep ? { ...summary } : figures)
   const rows: [string, string][] = [
     ['files', `${summary.files}, ${summary.bytes} bytes`],
     ['first push sent', `${summary.firstSent} bytes`],
