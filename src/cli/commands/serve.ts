@@ -1,0 +1,40 @@
+/** `xorbit serve`: the server in the foreground until a signal. */
+import { startServer } from '../../app/lifecycle.ts'
+import { AppError } from '../../base/app-error.ts'
+import { DEFAULT_PORT, homeFolder } from '../../base/config.ts'
+import { createLog } from '../../base/log.ts'
+import type { Flags, Io } from '../output.ts'
+
+export async function run(_args: string[], flags: Flags, io: Io): Promise<void> {
+  const running = await startServer({
+    home: homeFolder(flags.home as string | undefined, process.env),
+    host: (flags.host as string | undefined) ?? '127.0.0.1',
+    port: parsePort(flags.port as string | undefined),
+    allowedHosts: (flags.allowHost as readonly string[] | undefined) ?? [],
+    firstUser: (flags.user as string | undefined) ?? 'admin',
+    log: createLog(process.env.XORBIT_LOG ?? (flags.verbose === true ? 'info' : 'warn')),
+  })
+  const { url, token, tokenFile, home } = running
+  io.event('ready', { url, token, home, pid: process.pid })
+  io.line(`Xorbit serves ${home} at ${url}`)
+  io.line(`The first user's token is in ${tokenFile}`)
+  io.line('')
+  io.line(`  export HF_ENDPOINT=${url}`)
+  io.line(`  export HF_TOKEN=$(cat ${tokenFile})`)
+  io.line('  export HF_HUB_DISABLE_UPDATE_CHECK=1')
+  await untilAborted(io.signal)
+  await running.stop()
+}
+
+function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}
+
+function parsePort(text: string | undefined): number {
+  const port = text === undefined ? DEFAULT_PORT : Number(text)
+  if (Number.isInteger(port) && port >= 0 && port <= 65535) return port
+  throw new AppError('usage', 'FLAG_INVALID', `--port ${text}: a port is a number from 0 to 65535`)
+}
