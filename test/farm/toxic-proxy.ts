@@ -88,7 +88,8 @@ export class ToxicProxy {
           offset += slice.length
         }
       }
-      to.end()
+      // Whoever swallows an answer does not end it either.
+      if (direction === 'up' || this.toxics.blackHoleAfter === undefined) to.end()
     } catch (error) {
       to.destroy(error as Error)
     }
