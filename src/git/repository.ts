@@ -85,6 +85,11 @@ export class Repository {
     return (await this.#infos.ask(`${name}^{commit}`))?.oid ?? null
   }
 
+  /** What a full ref name holds itself: for an annotated tag the tag object. */
+  async findRef(ref: string): Promise<Oid | null> {
+    return (await this.#infos.ask(ref))?.oid ?? null
+  }
+
   /** Of a blob or tree; null when there is none. */
   async findObject(oid: Oid): Promise<Omit<GitObject, 'content'> | null> {
     return this.#infos.ask(oid)

@@ -1,0 +1,200 @@
+/** RepoWriter over the bare repositories of this server. */
+import { AppError } from '../base/app-error.ts'
+import type { Clock } from '../base/clock.ts'
+import type { Log } from '../base/log.ts'
+import { checkRepoPath } from '../base/safe-path.ts'
+import { Semaphore } from '../base/semaphore.ts'
+import type { CasFiles } from '../cas/cas-files.ts'
+import type { Person } from '../git/object-writer.ts'
+import type { Oid } from '../git/oid.ts'
+import { checkRefName } from '../git/ref-name.ts'
+import type { Repository } from '../git/repository.ts'
+import { checkNamespace, checkWrite } from './access.ts'
+import type { Accounts } from './accounts.ts'
+import type { Caller } from './caller.ts'
+import { applyCommit } from './commit.ts'
+import { TreeDraft } from './commit-plan.ts'
+import { DEFAULT_ATTRIBUTES } from './default-attributes.ts'
+import type { GitRepoReader } from './git-repo-reader.ts'
+import { revisionNotFound } from './hub-error.ts'
+import { formatRepoId, isReservedName, type RepoId } from './repo-id.ts'
+import { type RepoRecord, RepoTable } from './repo-table.ts'
+import type { BranchOptions, CreateOptions, RepoWriter } from './repo-writer.ts'
+import type { Repositories } from './repositories.ts'
+import { writableRef } from './revision.ts'
+
+const MAIN = 'refs/heads/main'
+
+export interface GitRepoWriterParts {
+  readonly accounts: Accounts
+  readonly repositories: Repositories
+  readonly reader: GitRepoReader
+  readonly files: CasFiles
+  readonly clock: Clock
+  readonly log: Log
+}
+
+export class GitRepoWriter implements RepoWriter {
+  readonly #parts: GitRepoWriterParts
+  /** Names appear and go one after the other. */
+  readonly #naming = new Semaphore(1)
+
+  constructor(parts: GitRepoWriterParts) {
+    this.#parts = parts
+  }
+
+  async create(caller: Caller, wanted: RepoId, options: CreateOptions): Promise<RepoRecord> {
+    const { accounts, repositories } = this.#parts
+    const id = { ...wanted, namespace: this.#spelling(wanted.namespace) }
+    checkNamespace(caller, id, `create a ${id.type} under the namespace ${id.namespace}`)
+    if (isReservedName(id.namespace)) throw new AppError('usage', 'NAMESPACE_RESERVED', `${id.namespace} is reserved`)
+    return this.#naming.run(async () => {
+      const known = accounts.repos.find(id)
+      if (known !== null) {
+        const message = `You already created this ${id.type} repo: ${formatRepoId(known)}`
+        throw new AppError('conflict', 'REPO_EXISTS', message, { data: { repo: known } })
+      }
+      await repositories.create(id, (repository) => this.#firstCommit(repository, caller, options))
+      const row = { id: RepoTable.newId(), private: options.private, settings: options.settings }
+      return accounts.repos.insert(id, row)
+    })
+  }
+
+  async delete(caller: Caller, id: RepoId): Promise<void> {
+    const { accounts, repositories } = this.#parts
+    await this.#naming.run(async () => {
+      const record = checkWrite(caller, accounts.repos.find(id))
+      accounts.repos.delete(record.id)
+      await repositories.remove(record)
+    })
+  }
+
+  async commit(caller: Caller, id: RepoId, revision: string, body: AsyncIterable<Uint8Array>): Promise<Oid> {
+    const { accounts, clock, files, reader } = this.#parts
+    const { record, repository } = await this.#open(caller, id)
+    const ref = writableRef(revision)
+    if ((await repository.findCommit(ref)) === null) throw revisionNotFound(revision)
+    const commit = await applyCommit(
+      {
+        ...{ repository, files, ref, repoId: record.id, account: caller.account, author: authorOf(caller) },
+        nowSeconds: () => clock.nowSeconds(),
+        checkStillThere: () => void checkWrite(caller, accounts.repos.find(record)),
+        snapshot: (at) => reader.snapshot(record, repository, { revision, commit: at }),
+        findAt: async (at, path) => (await (await reader.at(caller, id, at)).getFile(path)).oid,
+      },
+      body,
+    )
+    this.#maintain(repository)
+    return commit
+  }
+
+  async createBranch(caller: Caller, id: RepoId, branch: string, options: BranchOptions): Promise<void> {
+    const { repository } = await this.#open(caller, id)
+    const ref = writableRef(branch)
+    const to =
+      options.empty === true ? await this.#emptyCommit(repository, caller) : await this.#start(caller, id, options)
+    await repository.queue.run(async () => {
+      const from = options.overwrite === true ? await repository.findCommit(ref) : null
+      if (await repository.changeRefs([{ ref, from, to }])) return
+      throw new AppError('conflict', 'REF_EXISTS', `Reference already exists: ${ref}`)
+    })
+  }
+
+  async deleteBranch(caller: Caller, id: RepoId, branch: string): Promise<void> {
+    const { repository } = await this.#open(caller, id)
+    const ref = writableRef(branch)
+    if (ref === MAIN) throw new AppError('forbidden', 'BRANCH_PROTECTED', 'Branch main cannot be deleted')
+    await this.#deleteRef(repository, ref, branch)
+  }
+
+  async createTag(
+    caller: Caller,
+    id: RepoId,
+    { tag, revision, message }: { tag: string; revision: string; message: string | null },
+  ): Promise<void> {
+    const { repository } = await this.#open(caller, id)
+    checkRefName(tag)
+    const { clock, reader } = this.#parts
+    const { commit } = await reader.at(caller, id, revision)
+    const note = message ?? ''
+    const seconds = clock.nowSeconds()
+    const to = note === '' ? commit : await repository.putTag(tag, commit, note, authorOf(caller).name, seconds)
+    const moved = await repository.queue.run(() => repository.changeRefs([{ ref: `refs/tags/${tag}`, from: null, to }]))
+    if (!moved) throw new AppError('conflict', 'REF_EXISTS', `Tag reference exists already: ${tag}`)
+  }
+
+  async deleteTag(caller: Caller, id: RepoId, tag: string): Promise<void> {
+    const { repository } = await this.#open(caller, id)
+    checkRefName(tag)
+    await this.#deleteRef(repository, `refs/tags/${tag}`, tag)
+  }
+
+  async #open(caller: Caller, id: RepoId): Promise<{ record: RepoRecord; repository: Repository }> {
+    const record = checkWrite(caller, this.#parts.accounts.repos.find(id))
+    return { record, repository: await this.#parts.repositories.open(record) }
+  }
+
+  async #deleteRef(repository: Repository, ref: string, name: string): Promise<void> {
+    await repository.queue.run(async () => {
+      // The ref's own value: an annotated tag is not the commit it leads to.
+      const from = await repository.findRef(ref)
+      if (from === null) throw revisionNotFound(name)
+      if (await repository.changeRefs([{ ref, from, to: null }])) return
+      throw new AppError('busy', 'REF_BUSY', `${ref} was moved at the same time: try again`)
+    })
+  }
+
+  async #start(caller: Caller, id: RepoId, { startingPoint }: BranchOptions): Promise<Oid> {
+    return (await this.#parts.reader.at(caller, id, startingPoint ?? 'main')).commit
+  }
+
+  async #firstCommit(repository: Repository, caller: Caller, { files = [] }: CreateOptions): Promise<void> {
+    const writer = await repository.openWriter()
+    const tree = new TreeDraft(null)
+    try {
+      const first = { path: '.gitattributes', content: Buffer.from(DEFAULT_ATTRIBUTES) }
+      for (const { path, content } of [first, ...files]) {
+        checkRepoPath(path)
+        tree.apply({ kind: 'put', path, oid: await writer.putBlob(content) })
+      }
+      const commit = await writer.putCommit({ ...this.#commitFacts(caller, 'initial commit'), changes: tree.changes() })
+      await writer.finish()
+      await repository.changeRefs([{ ref: MAIN, from: null, to: commit }])
+    } finally {
+      await writer.abort()
+    }
+  }
+
+  async #emptyCommit(repository: Repository, caller: Caller): Promise<Oid> {
+    const writer = await repository.openWriter()
+    try {
+      const commit = await writer.putCommit({ ...this.#commitFacts(caller, 'initial commit'), changes: [] })
+      await writer.finish()
+      return commit
+    } finally {
+      await writer.abort()
+    }
+  }
+
+  #commitFacts(caller: Caller, message: string) {
+    return { parent: null, message, author: authorOf(caller), seconds: this.#parts.clock.nowSeconds() }
+  }
+
+  /** The namespace as its user's name is written. */
+  #spelling(namespace: string): string {
+    return this.#parts.accounts.findUser(namespace)?.name ?? namespace
+  }
+
+  /** After the answer; a failure costs only speed. */
+  #maintain(repository: Repository): void {
+    const { log } = this.#parts
+    repository.queue
+      .run(() => repository.maintain())
+      .catch((error: Error) => log.warn({ err: error, repository: repository.gitDir }, 'packs were not joined'))
+  }
+}
+
+function authorOf({ name }: Caller): Person {
+  const shown = name ?? 'unknown'
+  return { name: shown, email: `${shown}@users.noreply.localhost` }
+}
