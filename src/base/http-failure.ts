@@ -36,9 +36,10 @@ const HUB_CODES: Readonly<Record<string, string>> = {
 /** A status of 400 or more as an error. `where` names method and address, without any query. */
 export function statusError(where: string, reply: FailedReply, nowMs: number): AppError {
   const hubCode = reply.header('x-error-code')
-  const [kind, plainCode] = KIND_OF_STATUS[reply.status] ?? defaultOf(reply.status)
+  const body = errorBody(reply.text)
+  const [kind, plainCode] = damageOf(body) ?? KIND_OF_STATUS[reply.status] ?? defaultOf(reply.status)
   const code = (hubCode === undefined ? undefined : HUB_CODES[hubCode]) ?? plainCode
-  const said = printable(reply.header('x-error-message') ?? jsonError(reply.text) ?? '')
+  const said = printable(reply.header('x-error-message') ?? body.error ?? body.message ?? '')
   const retryAfterMs = reply.status === 429 || reply.status === 503 ? askedDelayMs(reply, nowMs) : null
   const later = retryAfterMs === null ? '' : `; it asks to wait ${Math.ceil(retryAfterMs / 1000)} s`
   const data = {
@@ -59,13 +60,24 @@ function askedDelayMs({ header }: FailedReply, nowMs: number): number | null {
   return limit === null ? parseRetryAfter(header('retry-after'), nowMs) : (Number(limit[1]) + 1) * 1000
 }
 
-function jsonError(text: string): string | null {
+/** A server of our kind says 404 for stored bytes that it found damaged, and names the damage. */
+function damageOf({ code }: ErrorBody): readonly [ErrorKind, string] | null {
+  return code !== undefined && /^[A-Z]+(_[A-Z]+)*_(DAMAGED|LOST)$/.test(code) ? ['damaged', code] : null
+}
+
+interface ErrorBody {
+  readonly error?: string
+  readonly message?: string
+  readonly code?: string
+}
+
+function errorBody(text: string): ErrorBody {
   try {
-    const { error, message } = JSON.parse(text) as { error?: unknown; message?: unknown }
-    const said = error ?? message
-    return typeof said === 'string' ? said : null
+    const value = JSON.parse(text) as Record<string, unknown> | null
+    const texts = Object.entries(value ?? {}).filter(([, field]) => typeof field === 'string')
+    return Object.fromEntries(texts)
   } catch (error) {
-    if (error instanceof SyntaxError || error instanceof TypeError) return null
+    if (error instanceof SyntaxError) return {}
     throw error
   }
 }

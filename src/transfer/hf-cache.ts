@@ -1,0 +1,163 @@
+/**
+ * A snapshot in the Hugging Face cache, in its exact layout, so that every tool on the machine shares one copy.
+ *
+ * models--NS--NAME/{refs/REV, blobs/ETAG, snapshots/COMMIT/PATH -> blob, trees/COMMIT.json, .no_exist/COMMIT/PATH}.
+ * A blob gets its name only from a proved file; a found blob counts after a proof of its own (content-check.ts). Names of
+ * blobs are digests, so nothing that a Hub says becomes a path but through safe-path. Other tools' locks guard against
+ * double work only: unique temporary names and renames make concurrent pulls safe without them.
+ */
+
+import type { FileHandle } from 'node:fs/promises'
+import { copyFile, readFile, readlink } from 'node:fs/promises'
+import { dirname, join, relative } from 'node:path'
+import { systemCode } from '../base/app-error.ts'
+import { makeFolder, nameFile, writeFileAtomically } from '../base/atomic-file.ts'
+import { resolveInside } from '../base/safe-path.ts'
+import { ProofRecord, statIfThere } from './content-check.ts'
+import { contentId } from './download-plain.ts'
+import { incompleteName, receiveFile } from './file-receipt.ts'
+import type { TreeFile } from './hub-client.ts'
+import { cacheFolderName, type HubRepo } from './hub-repo.ts'
+import { replaceLink, SharedBlobs } from './shared-blobs.ts'
+import type { Snapshot, SnapshotPlace } from './snapshot-place.ts'
+import { findTreeFile, writeTreeFile } from './tree-file.ts'
+
+export const CACHE_TAG = [
+  'Signature: 8a477f597d28d172789f06886806bc55',
+  '# This file is a cache directory tag created by huggingface_hub.',
+  '# For information about cache directory tags, see:',
+  '#\thttps://bford.info/cachedir/',
+  '',
+].join('\n')
+
+export interface HfCacheOptions {
+  readonly cache: string
+  readonly repo: HubRepo
+  /** Share Xet files between repositories. */
+  readonly shared: boolean
+  readonly signal?: AbortSignal | undefined
+}
+
+export class HfCache {
+  readonly #options: HfCacheOptions
+  readonly folder: string
+
+  constructor(options: HfCacheOptions) {
+    this.#options = options
+    this.folder = join(options.cache, cacheFolderName(options.repo))
+  }
+
+  /** The commit a revision named when it was last asked; null when unknown here. */
+  async findCommit(revision: string): Promise<string | null> {
+    if (/^[0-9a-f]{40}$/.test(revision)) return revision
+    try {
+      const commit = (await readFile(await resolveInside(join(this.folder, 'refs'), revision), 'utf8')).trim()
+      return /^[0-9a-f]{40}$/.test(commit) ? commit : null
+    } catch (error) {
+      if (systemCode(error) === 'ENOENT' || systemCode(error) === 'EISDIR') return null
+      throw error
+    }
+  }
+
+  findTree(commit: string): Promise<TreeFile[] | null> {
+    return findTreeFile(this.folder, commit)
+  }
+
+  /** Remembers that a commit has no such file, as other tools look for it. */
+  async markMissing(commit: string, path: string): Promise<void> {
+    await writeFileAtomically(await resolveInside(join(this.folder, '.no_exist', commit), path), '')
+  }
+
+  place(snapshot: Snapshot): SnapshotPlace {
+    return new CachePlace(this.#options, this.folder, snapshot)
+  }
+}
+
+class CachePlace implements SnapshotPlace {
+  readonly root: string
+  readonly #options: HfCacheOptions
+  readonly #folder: string
+  readonly #snapshot: Snapshot
+  #proofs: ProofRecord | null = null
+  #shared: SharedBlobs | null = null
+
+  constructor(options: HfCacheOptions, folder: string, snapshot: Snapshot) {
+    this.#options = options
+    this.#folder = folder
+    this.#snapshot = snapshot
+    this.root = join(folder, 'snapshots', snapshot.commit)
+  }
+
+  async begin(): Promise<void> {
+    const { cache, shared } = this.#options
+    await makeFolder(this.root)
+    const tag = join(cache, 'CACHEDIR.TAG')
+    if ((await statIfThere(tag)) === null) await writeFileAtomically(tag, CACHE_TAG)
+    this.#shared = shared ? await SharedBlobs.open(cache) : null
+    this.#proofs = await ProofRecord.load(join(this.#folder, '.xorbit-proofs.json'))
+    await writeTreeFile(this.#folder, this.#snapshot.commit, this.#snapshot.files)
+  }
+
+  async findPresent(file: TreeFile): Promise<string | null> {
+    const blob = this.#blob(file)
+    const { signal } = this.#options
+    if (await this.#proofs?.proves(blob, file, contentId(file), signal)) return this.#name(file, blob)
+    if (this.#shared === null || file.xetHash === null || file.sha256 === null) return null
+    if (!(await this.#proofs?.proves(this.#shared.path(file.xetHash), file, contentId(file), signal))) return null
+    await makeFolder(dirname(blob))
+    await this.#shared.link(file.xetHash, blob)
+    return this.#name(file, blob)
+  }
+
+  async receive(file: TreeFile, fill: (handle: FileHandle) => Promise<void>): Promise<string> {
+    const blob = this.#blob(file)
+    const { xetHash } = file
+    const shared = this.#shared
+    const name = xetHash === null || shared === null ? nameFile : (temp: string) => shared.publish(temp, xetHash, blob)
+    await receiveFile(blob, incompleteName(blob), fill, name)
+    await this.#proofs?.add(blob, contentId(file))
+    return this.#name(file, blob)
+  }
+
+  async finish(): Promise<void> {
+    await this.#proofs?.save()
+    const { revision, commit } = this.#snapshot
+    if (/^[0-9a-f]{7,40}$/.test(revision) && commit.startsWith(revision)) return
+    const ref = await resolveInside(join(this.#folder, 'refs'), revision)
+    await writeFileAtomically(ref, commit)
+  }
+
+  #blob(file: TreeFile): string {
+    return join(this.#folder, 'blobs', contentId(file))
+  }
+
+  /** The file's own name in the snapshot: a relative link to its blob, a copy where links are not to be had. */
+  async #name(file: TreeFile, blob: string): Promise<string> {
+    const path = await resolveInside(this.root, file.path)
+    const target = relative(dirname(path), blob)
+    if ((await linkTarget(path)) === target) return path
+    await makeFolder(dirname(path))
+    try {
+      await replaceLink(target, path)
+    } catch (error) {
+      if (systemCode(error) !== 'EPERM' && systemCode(error) !== 'ENOSYS') throw error
+      await copyInto(blob, path)
+    }
+    return path
+  }
+}
+
+async function linkTarget(path: string): Promise<string | null> {
+  try {
+    return await readlink(path)
+  } catch (error) {
+    if (['ENOENT', 'EINVAL', 'ENOTDIR'].includes(systemCode(error) ?? '')) return null
+    throw error
+  }
+}
+
+async function copyInto(blob: string, path: string): Promise<void> {
+  const temp = incompleteName(path)
+  await copyFile(blob, temp)
+  await nameFile(temp, path)
+}

@@ -1,0 +1,18 @@
+/** What a transfer tells whoever watches it. Bytes are plain file bytes; a negative count takes some back. */
+export type TransferEvent =
+  | { readonly event: 'plan'; readonly files: number; readonly bytes: number }
+  | { readonly event: 'bytes'; readonly path: string; readonly bytes: number }
+  | { readonly event: 'sent'; readonly bytes: number }
+  | { readonly event: 'file'; readonly file: FileOutcome }
+
+export interface FileOutcome {
+  readonly path: string
+  readonly bytes: number
+  readonly fileHash: string | null
+  readonly sha256: string | null
+  /** On this machine. */
+  readonly localPath: string
+  readonly source: 'cache' | 'origin' | 'disk'
+}
+
+export type OnProgress = (event: TransferEvent) => void

@@ -1,0 +1,88 @@
+/**
+ * The cache-wide store of huggingface_hub 1.33 and later: one copy of a Xet file for all repositories of a cache.
+ *
+ * `blobs/ab/XET_HASH` is the file, read-only; `XET_HASH.refs` lists the repositories' links to it, one `REPO/blobs/ETAG`
+ * a line, written before the link so that nobody collects a file in use. A `blobs` folder without the marker is not ours.
+ */
+import { randomBytes } from 'node:crypto'
+import { chmod, lstat, open, readdir, readFile, rename, rm, symlink } from 'node:fs/promises'
+import { dirname, join, relative } from 'node:path'
+import { systemCode } from '../base/app-error.ts'
+import { makeFolder, nameFile, syncFolder, writeFileAtomically } from '../base/atomic-file.ts'
+
+const MARKER = '.huggingface-shared-blobs'
+const LAYOUT = '1\n'
+
+export class SharedBlobs {
+  readonly #cache: string
+  readonly #folder: string
+
+  private constructor(cache: string) {
+    this.#cache = cache
+    this.#folder = join(cache, 'blobs')
+  }
+
+  /** Null when the folder exists and was not made by the tools that share this layout. */
+  static async open(cache: string): Promise<SharedBlobs | null> {
+    const store = new SharedBlobs(cache)
+    await makeFolder(store.#folder)
+    const marker = join(store.#folder, MARKER)
+    const text = await readFile(marker, 'utf8').catch((error) => {
+      if (systemCode(error) === 'ENOENT') return null
+      throw error
+    })
+    if (text === null) {
+      if ((await readdir(store.#folder)).length > 0) return null
+      await writeFileAtomically(marker, LAYOUT)
+    }
+    return text === null || text === LAYOUT ? store : null
+  }
+
+  path(xetHash: string): string {
+    return join(this.#folder, xetHash.slice(0, 2), xetHash)
+  }
+
+  /** Names a proved, synced temporary file in the store and makes `blob` a link to it. */
+  async publish(temp: string, xetHash: string, blob: string): Promise<void> {
+    const path = this.path(xetHash)
+    await makeFolder(dirname(path))
+    await chmod(temp, await this.#mode())
+    await nameFile(temp, path)
+    await this.link(xetHash, blob)
+  }
+
+  /** Makes `blob` (of a repository in this cache) a link to the stored file. */
+  async link(xetHash: string, blob: string): Promise<void> {
+    const path = this.path(xetHash)
+    await this.#addReference(`${path}.refs`, relative(this.#cache, blob))
+    await replaceLink(relative(dirname(blob), path), blob)
+  }
+
+  async #addReference(path: string, reference: string): Promise<void> {
+    const file = await open(path, 'a', 0o666)
+    try {
+      await file.appendFile(`${reference}\n`)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+  }
+
+  /** Readable for those who can enter the cache, writable for nobody. */
+  async #mode(): Promise<number> {
+    const { mode } = await lstat(this.#cache)
+    return 0o400 | (mode & 0o010 ? 0o040 : 0) | (mode & 0o001 ? 0o004 : 0)
+  }
+}
+
+/** Makes `path` a symbolic link to `target` in one step, whatever was there. */
+export async function replaceLink(target: string, path: string): Promise<void> {
+  const temp = `${path}.${randomBytes(4).toString('hex')}.link`
+  try {
+    await symlink(target, temp)
+    await rename(temp, path)
+  } finally {
+    await rm(temp, { force: true })
+  }
+  await syncFolder(dirname(path))
+}

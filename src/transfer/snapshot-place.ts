@@ -1,0 +1,22 @@
+/** Where a snapshot's files go: the shared cache or a folder of the user's. Both reuse what they can prove. */
+import type { FileHandle } from 'node:fs/promises'
+import type { TreeFile } from './hub-client.ts'
+
+export interface Snapshot {
+  readonly revision: string
+  readonly commit: string
+  /** The whole listing of the commit, whatever part of it is wanted. */
+  readonly files: readonly TreeFile[]
+}
+
+export interface SnapshotPlace {
+  /** The folder that holds the files under their own names. */
+  readonly root: string
+  begin(): Promise<void>
+  /** The file's final path when its content is here already and proved; its name in the snapshot is made. */
+  findPresent(file: TreeFile): Promise<string | null>
+  /** Has `fill` write and prove the content, then names it. Returns the final path. */
+  receive(file: TreeFile, fill: (file: FileHandle) => Promise<void>): Promise<string>
+  /** All wanted files are here. */
+  finish(): Promise<void>
+}
