@@ -18,7 +18,7 @@ import { assertRefused, type Cas, type Lab } from '../lab.ts'
 import { keepsOneCopy, refusesExplosion, takesExtremes } from './b-large-shards.ts'
 import { ignoresBadDedup, rebuildsLookups, refusesBadFooters } from './b-served-shards.ts'
 
-const OTHER_HASH = 'e'.repeat(63) + '1'
+const OTHER_HASH = `${'e'.repeat(63)}1`
 
 /** Two stored xorbs of three chunks each and the file that the first one makes. */
 async function stored(lab: Lab): Promise<{ cas: Cas; one: ForgedXorb; two: ForgedXorb; file: ForgedFile }> {
