@@ -1,6 +1,7 @@
 /** `xorbit version`. */
+
+import { VERSION } from '../../base/version.ts'
 import type { Flags, Io } from '../output.ts'
-import { VERSION } from '../version.ts'
 
 export async function run(_args: string[], _flags: Flags, io: Io): Promise<void> {
   io.event('version', { xorbit: VERSION, node: process.versions.node, sqlite: process.versions.sqlite })

@@ -1,0 +1,133 @@
+/**
+ * A server from start to stop: lock the home, open the parts, make the first user of a new home, listen, tell commands
+ * on the same machine where it is; on stop finish what runs, close, unlock.
+ */
+import { readFile, rm, stat } from 'node:fs/promises'
+import type { AddressInfo } from 'node:net'
+import { AppError, systemCode } from '../base/app-error.ts'
+import { writeFileAtomically } from '../base/atomic-file.ts'
+import { type Clock, systemClock } from '../base/clock.ts'
+import { runFiles } from '../base/config.ts'
+import type { Log } from '../base/log.ts'
+import { VERSION } from '../base/version.ts'
+import type { Accounts } from '../hub/accounts.ts'
+import { openHome } from '../store/home.ts'
+import { type Composition, compose } from './compose.ts'
+
+const PRIVATE = 0o600
+const FIRST_TOKEN_NAME = 'first'
+/** Running requests get this long to end after a stop. */
+const DRAIN_MS = 8_000
+
+export interface ServeOptions {
+  readonly home: string
+  readonly host: string
+  readonly port: number
+  readonly allowedHosts: readonly string[]
+  readonly firstUser: string
+  readonly log: Log
+}
+
+export interface RunningServer {
+  readonly url: string
+  /** The first user's, of scope admin; null when it was removed. */
+  readonly token: string | null
+  readonly tokenFile: string
+  readonly home: string
+  stop(): Promise<void>
+}
+
+export async function startServer(options: ServeOptions): Promise<RunningServer> {
+  const { home: path, log } = options
+  const clock = systemClock
+  const home = await openHome(path, clock)
+  const reasons: string[] = ['starting']
+  const health = { version: VERSION, notReady: () => reasons }
+  let parts: Composition | null = null
+  try {
+    const allowedHosts = [...options.allowedHosts, options.host].map((name) => name.toLowerCase())
+    parts = await compose({ home: path, allowedHosts, health, clock, log })
+    const token = await firstToken(path, parts.accounts, options.firstUser)
+    checkExposure(options.host, parts.accounts)
+    const url = await listen(parts, options)
+    await tellWhere(path, url)
+    reasons.length = 0
+    return { url, token, tokenFile: runFiles(path).token, home: path, stop: () => stop(parts as Composition) }
+  } catch (error) {
+    await parts?.close()
+    home.lock.release()
+    throw error
+  }
+
+  async function stop(running: Composition): Promise<void> {
+    reasons.push('stopping')
+    await rm(runFiles(path).url, { force: true })
+    await drain(running, clock, log)
+    home.lock.release()
+  }
+}
+
+/** The token of `run/token`; on a new home the first user is made. Throws when others may read it. */
+async function firstToken(home: string, accounts: Accounts, user: string): Promise<string | null> {
+  const file = runFiles(home).token
+  const mode = await stat(file).then((stats) => stats.mode & 0o777, ifMissing)
+  if (mode !== null && (mode & 0o077) !== 0) {
+    throw new AppError('usage', 'TOKEN_FILE_EXPOSED', `Others may read ${file}: chmod 600 it, or revoke the token`)
+  }
+  if (mode !== null) return (await readFile(file, 'utf8')).trim()
+  if (accounts.listUsers().length > 0) return null
+  accounts.createUser(user, { admin: true })
+  const { token } = accounts.createToken(user, { scope: 'admin', name: FIRST_TOKEN_NAME })
+  await writeFileAtomically(file, `${token}\n`, PRIVATE)
+  return token
+}
+
+/** A server that others can reach has tokens that somebody chose. */
+function checkExposure(host: string, accounts: Accounts): void {
+  if (/^(127\.\d+\.\d+\.\d+|::1|localhost)$/.test(host)) return
+  const tokens = accounts.listTokens()
+  if (tokens.some(({ name }) => name !== FIRST_TOKEN_NAME)) return
+  throw new AppError(
+    'usage',
+    'BIND_EXPOSED',
+    `${host} is reachable by others and the automatic first token is the only one: run xorbit user create NAME first`,
+  )
+}
+
+async function listen({ server }: Composition, { host, port }: ServeOptions): Promise<string> {
+  try {
+    await server.listen({ host, port })
+  } catch (error) {
+    const code = systemCode(error)
+    if (code !== 'EADDRINUSE' && code !== 'EADDRNOTAVAIL' && code !== 'EACCES') throw error
+    throw new AppError('usage', 'PORT_TAKEN', `Cannot listen on ${host}:${port} (${code}): choose another --port`)
+  }
+  const address = server.server.address() as AddressInfo
+  const name = address.family === 'IPv6' ? `[${address.address}]` : address.address
+  return `http://${name}:${address.port}`
+}
+
+async function tellWhere(home: string, url: string): Promise<void> {
+  const files = runFiles(home)
+  await writeFileAtomically(files.url, `${url}\n`, PRIVATE)
+  await writeFileAtomically(files.pid, `${process.pid}\n`, PRIVATE)
+}
+
+async function drain(parts: Composition, clock: Clock, log: Log): Promise<void> {
+  const cancel = new AbortController()
+  const late = clock.sleep(DRAIN_MS, cancel.signal).then(
+    () => {
+      log.warn({}, 'requests still ran when the server stopped')
+      parts.server.server.closeAllConnections()
+    },
+    (reason: unknown) => reason,
+  )
+  await parts.close()
+  cancel.abort()
+  await late
+}
+
+function ifMissing(error: unknown): null {
+  if (systemCode(error) === 'ENOENT') return null
+  throw error
+}
