@@ -1,0 +1,60 @@
+/** Branches and tags come and go. */
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import { decodeSegment } from '../../../hub/revision.ts'
+import { checkShape, parseJson, readBody } from '../../guards/body.ts'
+import { callerOf, type HubService } from './hub-service.ts'
+import { REPO_ROUTES, rawRest, repoIdOf, revisionPathOf } from './repo-path.ts'
+
+const BODY_BYTES_MAX = 64 * 1024
+const BRANCH = z.object({
+  startingPoint: z.string().nullish(),
+  emptyBranch: z.boolean().nullish(),
+  overwrite: z.boolean().nullish(),
+})
+const TAG = z.object({ tag: z.string(), message: z.string().nullish() })
+
+export function branchRoutes(app: FastifyInstance, hub: HubService): void {
+  const { writer } = hub.repos
+  for (const { type, api } of REPO_ROUTES) {
+    const branches = `${api}/branch`
+    app.post(`${branches}/*`, async (request) => {
+      const caller = await callerOf(hub, request)
+      const { startingPoint, emptyBranch, overwrite } = checkShape(await optionalJson(request), BRANCH)
+      const options = {
+        startingPoint: startingPoint ?? undefined,
+        empty: emptyBranch === true,
+        overwrite: overwrite === true,
+      }
+      await writer.createBranch(caller, repoIdOf(request, type), nameIn(request, branches), options)
+      return {}
+    })
+    app.delete(`${branches}/*`, async (request) => {
+      await writer.deleteBranch(await callerOf(hub, request), repoIdOf(request, type), nameIn(request, branches))
+      return {}
+    })
+
+    const tags = `${api}/tag`
+    app.post(`${tags}/*`, async (request) => {
+      const caller = await callerOf(hub, request)
+      const { revision } = revisionPathOf(request, tags)
+      const { tag, message } = checkShape(await optionalJson(request), TAG)
+      await writer.createTag(caller, repoIdOf(request, type), { tag, revision, message: message ?? null })
+      return {}
+    })
+    app.delete(`${tags}/*`, async (request) => {
+      await writer.deleteTag(await callerOf(hub, request), repoIdOf(request, type), nameIn(request, tags))
+      return {}
+    })
+  }
+}
+
+/** The whole rest is the name: clients encode its slashes, or not. */
+function nameIn(request: FastifyRequest, route: string): string {
+  return rawRest(request, route).split('/').map(decodeSegment).join('/')
+}
+
+async function optionalJson(request: FastifyRequest): Promise<unknown> {
+  const text = (await readBody(request, BODY_BYTES_MAX)).toString('utf8')
+  return text.trim() === '' ? {} : parseJson(text)
+}

@@ -1,0 +1,58 @@
+/** What the Hub and LFS routes need, put together by app, and who is asking. */
+import type { FastifyRequest } from 'fastify'
+import { AppError } from '../../../base/app-error.ts'
+import type { Clock } from '../../../base/clock.ts'
+import type { Log } from '../../../base/log.ts'
+import { casUrl } from '../../../cas/cas-address.ts'
+import type { CasFiles } from '../../../cas/cas-files.ts'
+import type { Epoch } from '../../../cas/epoch.ts'
+import type { Accounts } from '../../../hub/accounts.ts'
+import { ANONYMOUS, type Caller } from '../../../hub/caller.ts'
+import { badCredentials } from '../../../hub/hub-error.ts'
+import type { HubRepos } from '../../../hub/hub-repos.ts'
+import { originOf } from '../../origin.ts'
+
+export interface HubService {
+  readonly accounts: Accounts
+  readonly repos: HubRepos
+  readonly files: CasFiles
+  readonly clock: Clock
+  readonly log: Log
+  /** Signs CAS tokens: the CAS routes read them with the same key. */
+  readonly casTokenKey: Uint8Array
+  readonly lfsKey: Uint8Array
+  readonly epoch: Epoch
+}
+
+/** Who asks: `Bearer TOKEN`, or `Basic` with the token as password. A token that is not ours throws. */
+export async function callerOf({ accounts }: Pick<HubService, 'accounts'>, request: FastifyRequest): Promise<Caller> {
+  const { authorization } = request.headers
+  if (authorization === undefined) return ANONYMOUS
+  const token = tokenOf(authorization)
+  const caller = token === null ? null : accounts.findCaller(token)
+  if (caller === null) throw badCredentials()
+  return caller
+}
+
+/** For what needs someone: throws for whoever is not signed in. */
+export async function signedIn(hub: HubService, request: FastifyRequest): Promise<Caller> {
+  const caller = await callerOf(hub, request)
+  if (caller.name === null) throw new AppError('unauthorized', 'SIGN_IN_FIRST', 'Invalid username or password.')
+  return caller
+}
+
+/** The CAS as this account sees it, at the address the client used. */
+export function casUrlFor({ epoch }: HubService, request: FastifyRequest, account: string): string {
+  return casUrl(originOf(request), epoch.current(), account)
+}
+
+function tokenOf(authorization: string): string | null {
+  const [, scheme = '', value = ''] = /^(\S+) +(\S+)$/.exec(authorization.trim()) ?? []
+  if (scheme.toLowerCase() === 'bearer') return value
+  if (scheme.toLowerCase() !== 'basic') return null
+  const text = Buffer.from(value, 'base64').toString('utf8')
+  const colon = text.indexOf(':')
+  if (colon < 0) return null
+  // Some clients know only a user name: then it is the token.
+  return text.slice(colon + 1) || text.slice(0, colon)
+}

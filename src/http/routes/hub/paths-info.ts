@@ -1,0 +1,39 @@
+/** Entries by their paths; what does not exist is left out. Python sends a form, JavaScript sends JSON. */
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import { checkShape, parseJson, readBody } from '../../guards/body.ts'
+import { callerOf, type HubService } from './hub-service.ts'
+import { isTrue, REPO_ROUTES, repoIdOf, revisionPathOf } from './repo-path.ts'
+import { entriesJson } from './tree-json.ts'
+
+const BODY_BYTES_MAX = 8 * 1024 * 1024
+const PATHS_MAX = 20_000
+const BODY = z.object({
+  paths: z.union([z.string(), z.array(z.string()).max(PATHS_MAX)]),
+  expand: z.union([z.boolean(), z.string()]).nullish(),
+})
+
+export function pathsInfoRoutes(app: FastifyInstance, hub: HubService): void {
+  for (const { type, api } of REPO_ROUTES) {
+    const route = `${api}/paths-info`
+    app.post(`${route}/*`, async (request, reply) => {
+      const { revision } = revisionPathOf(request, route)
+      const caller = await callerOf(hub, request)
+      const snapshot = await hub.repos.reader.at(caller, repoIdOf(request, type), revision)
+      const { paths, expand } = await bodyOf(request)
+      const listing = await snapshot.list()
+      const found = [paths].flat().flatMap((path) => listing.find(path.replace(/\/$/, '')) ?? [])
+      reply.header('x-repo-commit', snapshot.commit)
+      return entriesJson(snapshot, found, { expand: expand === true || isTrue(expand) })
+    })
+  }
+}
+
+async function bodyOf(request: FastifyRequest): Promise<z.infer<typeof BODY>> {
+  const text = (await readBody(request, BODY_BYTES_MAX)).toString('utf8')
+  if (!(request.headers['content-type'] ?? '').startsWith('application/x-www-form-urlencoded')) {
+    return checkShape(parseJson(text), BODY)
+  }
+  const form = new URLSearchParams(text)
+  return checkShape({ paths: form.getAll('paths'), expand: form.get('expand') }, BODY)
+}

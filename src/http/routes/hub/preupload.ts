@@ -1,0 +1,48 @@
+/** Before an upload: which files go into git, which into the CAS, which are there already. */
+import type { FastifyInstance } from 'fastify'
+import { z } from 'zod'
+import { checkRepoPath } from '../../../base/safe-path.ts'
+import { checkWrite } from '../../../hub/access.ts'
+import { planUpload } from '../../../hub/preupload.ts'
+import { readJson } from '../../guards/body.ts'
+import { callerOf, type HubService } from './hub-service.ts'
+import { refusePullRequest } from './pull-requests.ts'
+import { REPO_ROUTES, repoIdOf, revisionPathOf } from './repo-path.ts'
+
+const BODY_BYTES_MAX = 8 * 1024 * 1024
+const FILES_MAX = 5_000
+const SAMPLE_LENGTH_MAX = 4_096
+const FILE = z.object({
+  path: z.string(),
+  size: z.int().nonnegative(),
+  sample: z.string().max(SAMPLE_LENGTH_MAX).nullish(),
+})
+const BODY = z.object({
+  files: z.array(FILE).max(FILES_MAX),
+  gitIgnore: z.string().nullish(),
+  gitAttributes: z.string().nullish(),
+})
+
+export function preuploadRoutes(app: FastifyInstance, hub: HubService): void {
+  for (const { type, api } of REPO_ROUTES) {
+    const route = `${api}/preupload`
+    app.post(`${route}/*`, async (request) => {
+      refusePullRequest(request)
+      const caller = await callerOf(hub, request)
+      const { revision } = revisionPathOf(request, route)
+      const repo = checkWrite(caller, await hub.repos.reader.getRepo(caller, repoIdOf(request, type)))
+      const snapshot = await hub.repos.reader.at(caller, repo, revision)
+      const { files, gitIgnore, gitAttributes } = await readJson(request, BODY_BYTES_MAX, BODY)
+      const asked = files.map(({ path, size, sample }) => {
+        checkRepoPath(path)
+        return { path, size, sample: Buffer.from(sample ?? '', 'base64') }
+      })
+      const rules = { gitIgnore: gitIgnore ?? null, gitAttributes: gitAttributes ?? null }
+      const planned = await planUpload(snapshot, asked, rules)
+      return {
+        files: planned.map(({ oid, ...file }) => (oid === null ? file : { ...file, oid })),
+        commitOid: snapshot.commit,
+      }
+    })
+  }
+}

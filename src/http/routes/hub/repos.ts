@@ -1,0 +1,62 @@
+/** Repositories come and go. */
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import { AppError } from '../../../base/app-error.ts'
+import { parseRepoId, REPO_TYPES, type RepoId, webPath } from '../../../hub/repo-id.ts'
+import type { RepoRecord } from '../../../hub/repo-table.ts'
+import { readJson } from '../../guards/body.ts'
+import { originOf } from '../../origin.ts'
+import { type HubService, signedIn } from './hub-service.ts'
+
+const BODY_BYTES_MAX = 8 * 1024 * 1024
+
+const NAMED = z.object({
+  name: z.string(),
+  organization: z.string().nullish(),
+  type: z.enum(REPO_TYPES).nullish(),
+})
+
+const CREATE = NAMED.extend({
+  private: z.boolean().nullish(),
+  visibility: z.enum(['public', 'private', 'protected']).nullish(),
+  sdk: z.string().max(50).nullish(),
+  files: z.array(z.object({ path: z.string(), content: z.string(), encoding: z.literal('base64') })).nullish(),
+})
+
+export function reposRoutes(app: FastifyInstance, hub: HubService): void {
+  const { writer } = hub.repos
+  app.post('/api/repos/create', async (request) => {
+    const caller = await signedIn(hub, request)
+    const body = await readJson(request, BODY_BYTES_MAX, CREATE)
+    const id = idOf(body, caller.name ?? '')
+    const isPrivate =
+      body.visibility === undefined || body.visibility === null ? body.private === true : body.visibility !== 'public'
+    const files = (body.files ?? []).map(({ path, content }) => ({ path, content: Buffer.from(content, 'base64') }))
+    const settings = { sdk: body.sdk ?? undefined }
+    try {
+      return describe(request, await writer.create(caller, id, { private: isPrivate, settings, files }))
+    } catch (error) {
+      if (!(error instanceof AppError) || error.code !== 'REPO_EXISTS') throw error
+      // Clients that were told "exists is fine" go on with this URL.
+      const known = describe(request, error.data.repo as RepoRecord)
+      throw new AppError('conflict', 'REPO_EXISTS', error.message, { data: { body: known } })
+    }
+  })
+
+  app.delete('/api/repos/delete', async (request, reply) => {
+    const caller = await signedIn(hub, request)
+    const body = await readJson(request, BODY_BYTES_MAX, NAMED)
+    await writer.delete(caller, idOf(body, caller.name ?? ''))
+    return reply.type('text/plain; charset=utf-8').send('OK')
+  })
+}
+
+/** `name` alone is the caller's own; some clients write the namespace into it. */
+function idOf({ name, organization, type }: z.infer<typeof NAMED>, caller: string): RepoId {
+  const full = name.includes('/') ? name : `${organization || caller}/${name}`
+  return parseRepoId(full, type ?? 'model')
+}
+
+function describe(request: FastifyRequest, repo: RepoRecord) {
+  return { url: `${originOf(request)}${webPath(repo)}`, name: `${repo.namespace}/${repo.name}`, id: repo.id }
+}

@@ -1,0 +1,36 @@
+/** Entries of a tree as answers show them. */
+import type { CommitInfo } from '../../../git/history.ts'
+import type { FileEntry, RepoEntry } from '../../../hub/repo-listing.ts'
+import type { Snapshot } from '../../../hub/repo-reader.ts'
+
+const UNSCANNED = { status: 'unscanned', avScan: { status: 'unscanned' }, pickleImportScan: null }
+
+/** `sizes` of the file itself; `xetHash` only for what the CAS holds intact. */
+export async function entriesJson(snapshot: Snapshot, entries: readonly RepoEntry[], { expand }: { expand: boolean }) {
+  const last = expand ? await snapshot.findLastCommits(entries.map(({ path }) => path)) : null
+  return Promise.all(entries.map((entry) => entryJson(snapshot, entry, last)))
+}
+
+async function entryJson(snapshot: Snapshot, entry: RepoEntry, last: ReadonlyMap<string, CommitInfo> | null) {
+  const commit = last?.get(entry.path)
+  const expanded = commit === undefined ? {} : { lastCommit: commitJson(commit) }
+  const { type, oid, path } = entry
+  if (entry.type === 'directory') return { type, oid, size: 0, path, ...expanded }
+  const stored = await snapshot.findStored(entry)
+  return {
+    ...{ type, oid, size: entry.size, path },
+    ...(entry.lfs === null ? {} : { lfs: lfsJson(entry, 'oid') }),
+    ...(stored === null ? {} : { xetHash: stored.hash }),
+    ...expanded,
+    ...(last === null ? {} : { securityFileStatus: UNSCANNED }),
+  }
+}
+
+/** Listings call the SHA-256 `oid`, repository information calls it `sha256`. */
+export function lfsJson({ lfs, blobBytes }: FileEntry, name: 'oid' | 'sha256'): Record<string, unknown> {
+  return { [name]: lfs?.sha256, size: lfs?.size, pointerSize: blobBytes }
+}
+
+function commitJson({ oid, title, seconds }: CommitInfo) {
+  return { id: oid, title, date: new Date(seconds * 1000).toISOString() }
+}
