@@ -1,15 +1,17 @@
 /** Files of a repository into the Hugging Face cache or a folder, every byte proved before it gets its name. */
+
 import { resolve } from 'node:path'
 import { AppError } from '../base/app-error.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
 import type { Env } from '../base/config.ts'
 import { cancelled } from '../base/retry.ts'
+import type { RepoType } from '../hub/repo-id.ts'
 import { parseModelRef } from '../models/model-ref.ts'
 import { HfCache } from '../transfer/hf-cache.ts'
 import { hfHome, isOn } from '../transfer/hf-home.ts'
 import type { HubClient, TreeFile } from '../transfer/hub-client.ts'
 import { type HubChoice, openHub } from '../transfer/hub-location.ts'
-import { formatRepo, type HubRepo, type RepoType } from '../transfer/hub-repo.ts'
+import { formatRepo, type HubRepo } from '../transfer/hub-repo.ts'
 import { LocalFolder } from '../transfer/local-folder.ts'
 import { pathFilter } from '../transfer/path-filter.ts'
 import type { FileOutcome, OnProgress } from '../transfer/progress.ts'

@@ -13,7 +13,7 @@ test.each([
   ['ns/name@refs/pr/3', null, 'model', 'ns/name', 'refs/pr/3'],
   ['ns/name@feature%2Fx', null, 'model', 'ns/name', 'feature/x'],
   ['ns/name@feature/x', null, 'model', 'ns/name', 'feature/x'],
-  ['ns/name@a%40b%2Bc%3Ad', null, 'model', 'ns/name', 'a@b+c:d'],
+  ['ns/name@a%40b%2Bc', null, 'model', 'ns/name', 'a@b+c'],
   [
     'ns/name@0123456789abcdef0123456789abcdef01234567',
     null,

@@ -8,9 +8,12 @@
  * may be percent-encoded; before a path a `/` must be, but in `refs/pr/N` and `refs/convert/X`. Only `target` references
  * may have a path.
  */
+
 import { AppError } from '../base/app-error.ts'
 import { checkRepoPath } from '../base/safe-path.ts'
-import type { HubRepo, RepoType } from '../transfer/hub-repo.ts'
+import { isRefName } from '../git/ref-name.ts'
+import { isRepoName, type RepoType } from '../hub/repo-id.ts'
+import type { HubRepo } from '../transfer/hub-repo.ts'
 
 export interface ModelRef {
   /** `https://huggingface.co` and the like, when the reference names a host. */
@@ -29,7 +32,6 @@ export interface ReadRefOptions {
   readonly target?: boolean
 }
 
-const REPO_NAME_CHARS_MAX = 96
 const REVISION_CHARS_MAX = 255
 const PUBLIC_HOSTS = ['hf.co', 'huggingface.co', 'www.huggingface.co']
 const PUBLIC_ENDPOINT = 'https://huggingface.co'
@@ -151,14 +153,11 @@ function checkRepoName(id: string, fail: Fail): void {
   const parts = id.split('/')
   if (parts.length > 2) throw fail('it has too many parts')
   for (const part of parts) {
-    if (!/^[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?$/.test(part)) throw fail(`${JSON.stringify(part)} is no name`)
-    if (part.length > REPO_NAME_CHARS_MAX) throw fail(`a name has at most ${REPO_NAME_CHARS_MAX} characters`)
-    if (/--|\.\.|\.git$/i.test(part)) throw fail('a name holds no "--" or ".." and does not end in ".git"')
+    if (!isRepoName(part)) throw fail(`${JSON.stringify(part)} is no name of a repository or its owner`)
   }
 }
 
 function checkRevision(revision: string, fail: Fail): void {
-  if (revision === '' || revision.length > REVISION_CHARS_MAX) throw fail('its revision is empty or too long')
-  if (/[\p{Cc}\s~^?*[\\]|\.\.|@\{|\/\/|^[-/.]|[/.]$|\.lock$|\/\./u.test(revision))
+  if ((revision !== 'HEAD' && !isRefName(revision)) || revision.length > REVISION_CHARS_MAX)
     throw fail('its revision is no git name')
 }

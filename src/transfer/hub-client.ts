@@ -2,9 +2,11 @@
  * A Hub's API as a client sees it: revisions, trees, tokens, commits, files. Answers are checked before they are used.
  * Addresses that a Hub puts in its answers are followed only at the endpoint itself, so a token never goes elsewhere.
  */
+
 import { AppError } from '../base/app-error.ts'
 import type { HttpClient, HttpReply, HttpRequest } from '../base/http-client.ts'
-import { apiPath, encodePath, type HubRepo, type RepoType, webPath } from './hub-repo.ts'
+import type { RepoType } from '../hub/repo-id.ts'
+import { apiPath, encodePath, type HubRepo, webPath } from './hub-repo.ts'
 import * as shapes from './hub-shapes.ts'
 
 const PAGES_MAX = 100_000
@@ -121,6 +123,13 @@ export class HubClient {
     await reply.close()
     // Who may not create may still write to what exists; the next call tells.
     if (reply.status === 403) await this.getCommit(repo, 'main', signal)
+  }
+
+  /** A new branch at the tip of main. */
+  async createBranch(repo: HubRepo, branch: string, signal?: AbortSignal): Promise<void> {
+    const url = `${this.endpoint}${apiPath(repo)}/branch/${encodeURIComponent(branch)}`
+    const headers = this.headers({ 'content-type': 'application/json' })
+    await (await this.http.send({ url, method: 'POST', headers, body: '{}', signal })).close()
   }
 
   async deleteRepo(repo: HubRepo, signal?: AbortSignal): Promise<void> {

@@ -9,6 +9,7 @@ import { readFile } from 'node:fs/promises'
 import { AppError, systemCode } from '../base/app-error.ts'
 import { type Env, homeFolder, PUBLIC_HUB, runFiles } from '../base/config.ts'
 import { HttpClient } from '../base/http-client.ts'
+import { VERSION } from '../base/version.ts'
 import { hfHome, isOn } from './hf-home.ts'
 import { HubClient } from './hub-client.ts'
 
@@ -43,7 +44,7 @@ export async function locateHub(choice: HubChoice): Promise<HubLocation> {
 
 /** A client for the Hub; close its `http` when done. */
 export async function openHub(choice: HubChoice): Promise<HubClient> {
-  const { env = process.env, caCert: caFile, userAgent = 'xorbit' } = choice
+  const { env = process.env, caCert: caFile, userAgent = `xorbit/${VERSION}` } = choice
   const location = await locateHub(choice)
   if (isOn(env.HF_HUB_OFFLINE) || isOn(env.TRANSFORMERS_OFFLINE)) {
     throw new AppError('network', 'OFFLINE', 'HF_HUB_OFFLINE is set: unset it to reach a Hub')

@@ -1,5 +1,5 @@
 /** A repository of some Hub, as its addresses spell it. */
-export type RepoType = 'model' | 'dataset' | 'space'
+import type { RepoType } from '../hub/repo-id.ts'
 
 export interface HubRepo {
   readonly type: RepoType

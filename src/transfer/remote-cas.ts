@@ -95,9 +95,9 @@ export class RemoteCas {
     }
   }
 
-  async putXorb(hash: XorbHash, body: Uint8Array): Promise<void> {
+  async putXorb(hash: XorbHash, body: Uint8Array, signal = this.#signal): Promise<void> {
     const request = { method: 'POST', body: pieces(body), bodyLength: body.length, idempotent: true } as const
-    await this.#json(`/v1/xorbs/default/${hash}`, { ...request, idleMs: CHECKING_MS })
+    await this.#json(`/v1/xorbs/default/${hash}`, { ...request, signal, idleMs: CHECKING_MS })
   }
 
   async putShard(body: Uint8Array): Promise<void> {

@@ -1,0 +1,111 @@
+/** Local files to a repository as one commit; only what the Hub does not have is sent. */
+import { AppError } from '../base/app-error.ts'
+import { type Clock, systemClock } from '../base/clock.ts'
+import { cancelled } from '../base/retry.ts'
+import type { RepoType } from '../hub/repo-id.ts'
+import { parseModelRef } from '../models/model-ref.ts'
+import { isOn } from '../transfer/hf-home.ts'
+import type { HubClient } from '../transfer/hub-client.ts'
+import { type HubChoice, openHub } from '../transfer/hub-location.ts'
+import { formatRepo, type HubRepo } from '../transfer/hub-repo.ts'
+import { listLocalFiles } from '../transfer/local-files.ts'
+import { pathFilter } from '../transfer/path-filter.ts'
+import type { OnProgress } from '../transfer/progress.ts'
+import { type PushJob, type PushOutcome, planPush, pushFiles } from '../transfer/push-files.ts'
+import { oneOf } from './pull.ts'
+
+const UPLOADS = 4
+
+export interface PushOptions extends HubChoice {
+  /** NS/NAME, hf://… or an address; with a branch as revision. */
+  readonly repo: string
+  readonly repoType?: RepoType | undefined
+  readonly revision?: string | undefined
+  /** Files, folders (their contents), or `PATH:DESTINATION`; with none, the current folder. */
+  readonly paths?: readonly string[] | undefined
+  readonly include?: readonly string[] | undefined
+  readonly exclude?: readonly string[] | undefined
+  readonly message?: string | undefined
+  readonly description?: string | undefined
+  /** Refuse unless the branch still is at this commit. */
+  readonly parent?: string | undefined
+  /** When the repository is made by this push. */
+  readonly isPrivate?: boolean | undefined
+  /** Xorbs on their way at once. */
+  readonly maxWorkers?: number | undefined
+  readonly dryRun?: boolean | undefined
+  readonly onProgress?: OnProgress
+  readonly signal?: AbortSignal | undefined
+  readonly clock?: Clock
+}
+
+export interface PushResult extends PushOutcome {
+  readonly files: number
+  readonly seconds: number
+}
+
+export async function push(options: PushOptions): Promise<PushResult> {
+  const { clock = systemClock, signal, env = process.env } = options
+  const startMs = clock.monotonicMs()
+  const ref = parseModelRef(options.repo, { type: options.repoType })
+  const revision = oneOf(ref.revision, options.revision, '--revision') ?? 'main'
+  const isWanted = pathFilter(options)
+  const files = (await listLocalFiles(options.paths ?? [])).filter(({ path }) => isWanted(path))
+  if (files.length === 0)
+    throw new AppError('usage', 'NOTHING_TO_PUSH', 'No file is left to push: check paths and globs')
+  const hub = await openHub({ ...options, endpoint: oneOf(ref.endpoint, options.endpoint, '--endpoint') })
+  try {
+    if (options.dryRun !== true) await prepareRepo(hub, ref.repo, revision, options)
+    const job: PushJob = {
+      hub,
+      repo: ref.repo,
+      revision,
+      files,
+      summary: options.message ?? `Upload ${files.length} file${files.length === 1 ? '' : 's'}`,
+      description: options.description ?? '',
+      parent: options.parent ?? null,
+      uploads: options.maxWorkers ?? UPLOADS,
+      useXet: !isOn(env.HF_HUB_DISABLE_XET),
+      onProgress: options.onProgress ?? (() => undefined),
+      signal,
+    }
+    const outcome = options.dryRun === true ? await planOnly(job) : await pushFiles(job)
+    return { ...outcome, files: files.length, seconds: (clock.monotonicMs() - startMs) / 1000 }
+  } catch (error) {
+    throw signal?.aborted ? cancelled(signal.reason) : withAdvice(error, hub, ref.repo)
+  } finally {
+    await hub.http.close()
+  }
+}
+
+/** The repository and the branch exist afterwards. */
+async function prepareRepo(hub: HubClient, repo: HubRepo, revision: string, { isPrivate, signal }: PushOptions) {
+  await hub.createRepo(repo, { isPrivate: isPrivate === true }, signal)
+  if (revision === 'main') return
+  try {
+    await hub.getCommit(repo, revision, signal)
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== 'REVISION_NOT_FOUND') throw error
+    await hub.createBranch(repo, revision, signal)
+  }
+}
+
+async function planOnly(job: PushJob): Promise<PushOutcome> {
+  const { answers, commit, ignored } = await planPush(job)
+  for (const { path, size, localPath } of job.files) {
+    if (answers.get(path)?.ignore) continue
+    const file = { path, bytes: size, fileHash: null, sha256: null, localPath, source: 'disk' } as const
+    job.onProgress({ event: 'file', file })
+  }
+  const total = job.files.reduce((sum, { size }) => sum + size, 0)
+  return { commit: commit ?? '', url: '', changed: false, bytes: { total, sent: 0, deduplicated: 0 }, ignored }
+}
+
+/** What a person can do about a refused push. */
+function withAdvice(error: unknown, hub: HubClient, repo: HubRepo): unknown {
+  if (!(error instanceof AppError) || (error.kind !== 'unauthorized' && error.kind !== 'forbidden')) return error
+  const advice = hub.hasToken
+    ? `the token may not write to ${formatRepo(repo)}: use another with --token`
+    : 'no token was given: use --token, HF_TOKEN or `xorbit auth login`'
+  return new AppError(error.kind, error.code, `${error.message}; ${advice}`, { data: error.data, cause: error })
+}

@@ -1,0 +1,184 @@
+/**
+ * Local files to a repository as one commit: what the Hub wants inline goes with the commit, what it wants large goes to
+ * its CAS (or by LFS where it has none) before. A file that is there already as it is costs no operation; when nothing is
+ * left there is no commit.
+ */
+import { readFile } from 'node:fs/promises'
+import { Semaphore } from '../base/semaphore.ts'
+import { type CommitOperation, commitLines, gitBlobId } from './commit-lines.ts'
+import type { HubClient, PreuploadAnswer } from './hub-client.ts'
+import { type HubRepo, webPath } from './hub-repo.ts'
+import { hashLocal, type LargeFile, uploadByLfs } from './lfs-upload.ts'
+import { type LocalFile, openLocal, readSample } from './local-files.ts'
+import type { OnProgress } from './progress.ts'
+import { RemoteCas } from './remote-cas.ts'
+import type { UploadFile } from './upload-file.ts'
+import { UploadSession } from './upload-session.ts'
+import { XetSession } from './xet-session.ts'
+
+/** Large files are read one after another, small ones together. */
+const READING_BYTES_MAX = 32 * 1024 * 1024
+const READING_BYTES_MIN = 512 * 1024
+const SAMPLES_AT_ONCE = 32
+
+export interface PushJob {
+  readonly hub: HubClient
+  readonly repo: HubRepo
+  readonly revision: string
+  readonly files: readonly LocalFile[]
+  readonly summary: string
+  readonly description: string
+  readonly parent: string | null
+  readonly uploads: number
+  readonly useXet: boolean
+  readonly onProgress: OnProgress
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface PushOutcome {
+  readonly commit: string
+  readonly url: string
+  /** False when the repository held all of it already. */
+  readonly changed: boolean
+  readonly bytes: { readonly total: number; readonly sent: number; readonly deduplicated: number }
+  /** Files that the repository's `.gitignore` leaves out. */
+  readonly ignored: readonly string[]
+}
+
+export interface PushPlan {
+  readonly inline: readonly LocalFile[]
+  readonly large: readonly LocalFile[]
+  readonly ignored: readonly string[]
+  readonly answers: ReadonlyMap<string, PreuploadAnswer>
+  readonly commit: string | null
+}
+
+/** Asks the Hub how it wants each file. */
+export async function planPush({ hub, repo, revision, files, signal }: PushJob): Promise<PushPlan> {
+  const atOnce = new Semaphore(SAMPLES_AT_ONCE)
+  const samples = await Promise.all(files.map(({ localPath }) => atOnce.run(() => readSample(localPath), 1, signal)))
+  const asked = files.map(({ path, size }, i) => ({ path, size, sample: samples[i] as Uint8Array }))
+  const { answers, commit } = await hub.preupload(repo, revision, asked, signal)
+  const isIgnored = ({ path }: LocalFile) => answers.get(path)?.ignore === true
+  const isLarge = ({ path, size }: LocalFile) => answers.get(path)?.mode === 'lfs' && size > 0
+  const wanted = files.filter((file) => !isIgnored(file))
+  return {
+    inline: wanted.filter((file) => !isLarge(file)),
+    large: wanted.filter(isLarge),
+    ignored: files.filter(isIgnored).map(({ path }) => path),
+    answers,
+    commit,
+  }
+}
+
+export async function pushFiles(job: PushJob): Promise<PushOutcome> {
+  const { hub, repo, revision, files, summary, description, parent, onProgress, signal } = job
+  onProgress({ event: 'plan', files: files.length, bytes: files.reduce((sum, { size }) => sum + size, 0) })
+  const plan = await planPush(job)
+  const sum = { sent: 0, deduplicated: 0 }
+  const onSent = (bytes: number) => {
+    sum.sent += bytes
+    onProgress({ event: 'sent', bytes })
+  }
+  const operations: CommitOperation[] = []
+  for (const file of plan.inline) {
+    const oid = plan.answers.get(file.path)?.oid ?? null
+    const isSame = oid !== null && gitBlobId(await readFile(file.localPath)) === oid
+    if (!isSame) operations.push({ op: 'inline', ...file, oid: null })
+    onProgress({ event: 'bytes', path: file.path, bytes: file.size })
+    if (isSame) sum.deduplicated += file.size
+    reportFile(job, file, { fileHash: null, sha256: null })
+  }
+  const larges = await sendLarge(job, plan, onSent)
+  for (const { file, sha256, newBytes } of larges) {
+    sum.deduplicated += file.size - newBytes
+    if (plan.answers.get(file.path)?.oid !== sha256)
+      operations.push({ op: 'large', path: file.path, sha256, size: file.size })
+  }
+  const total = files.reduce((bytes, { size }) => bytes + size, 0)
+  const outcome = { bytes: { total, ...sum }, ignored: plan.ignored }
+  if (operations.length === 0) {
+    const commit = plan.commit ?? (await hub.getCommit(repo, revision, signal))
+    const url = `${hub.endpoint}${webPath(repo)}/commit/${commit}`
+    return { ...outcome, commit, url, changed: false }
+  }
+  const lines = commitLines({ summary, description, parent, operations })
+  const { commit, url } = await hub.commit(repo, revision, lines, signal)
+  const inlineBytes = operations.reduce((bytes, one) => bytes + (one.op === 'inline' ? one.size : 0), 0)
+  onSent(inlineBytes)
+  return { ...outcome, bytes: { total, ...sum }, commit, url, changed: true }
+}
+
+interface SentFile {
+  readonly file: LocalFile
+  readonly sha256: string
+  /** Plain bytes that the Hub did not have. */
+  readonly newBytes: number
+}
+
+async function sendLarge(job: PushJob, plan: PushPlan, onSent: (bytes: number) => void): Promise<SentFile[]> {
+  const { hub, repo, revision, useXet, signal } = job
+  if (plan.large.length === 0) return []
+  const session = new XetSession({ hub, repo, scope: 'write', revision, signal })
+  const hasXet = useXet && (await session.find()) !== null
+  return hasXet ? sendByXet(job, plan, session, onSent) : sendByLfs(job, plan, onSent)
+}
+
+async function sendByXet(job: PushJob, plan: PushPlan, session: XetSession, onSent: (bytes: number) => void) {
+  const { hub, uploads, onProgress, signal } = job
+  const upload = new UploadSession({ cas: new RemoteCas({ http: hub.http, session, signal }), uploads, onSent, signal })
+  const reading = new Semaphore(READING_BYTES_MAX)
+  try {
+    const sent = await Promise.all(
+      plan.large.map((file) =>
+        reading.run(() => readInto(upload, file, onProgress), Math.max(file.size, READING_BYTES_MIN), signal),
+      ),
+    )
+    // What the repository holds unchanged needs no entry, unless the CAS turned out to lack some of its bytes.
+    const isNeeded = ({ upload: one, file }: { upload: UploadFile; file: LocalFile }) =>
+      one.newBytes > 0 || plan.answers.get(file.path)?.oid !== one.sha256
+    await upload.finish(sent.filter(isNeeded).map(({ upload: one }) => one))
+    for (const { file, upload: one } of sent) reportFile(job, file, one)
+    return sent.map(({ file, upload: { sha256, newBytes } }) => ({ file, sha256, newBytes }))
+  } catch (error) {
+    await upload.abandon(error)
+    throw error
+  }
+}
+
+async function readInto(session: UploadSession, file: LocalFile, onProgress: OnProgress) {
+  const handle = await openLocal(file.localPath)
+  try {
+    const onRead = (bytes: number) => onProgress({ event: 'bytes', path: file.path, bytes })
+    return { file, upload: await session.add(file.localPath, handle, onRead) }
+  } finally {
+    await handle.close()
+  }
+}
+
+async function sendByLfs(job: PushJob, plan: PushPlan, onSent: (bytes: number) => void): Promise<SentFile[]> {
+  const { hub, repo, onProgress, signal } = job
+  const hashed: LargeFile[] = []
+  for (const file of plan.large) {
+    const onRead = (bytes: number) => onProgress({ event: 'bytes', path: file.path, bytes })
+    hashed.push({ ...file, sha256: await hashLocal(file.localPath, onRead, signal) })
+  }
+  const isNew = ({ path, sha256 }: LargeFile) => plan.answers.get(path)?.oid !== sha256
+  let sentBytes = 0
+  const count = (bytes: number) => {
+    sentBytes += bytes
+    onSent(bytes)
+  }
+  await uploadByLfs(hashed.filter(isNew), { hub, repo, onSent: count, signal })
+  for (const file of hashed) reportFile(job, file, { fileHash: null, sha256: file.sha256 })
+  const sentAny = sentBytes > 0
+  return hashed.map((file) => ({ file, sha256: file.sha256, newBytes: sentAny && isNew(file) ? file.size : 0 }))
+}
+
+function reportFile(
+  { onProgress }: PushJob,
+  { path, size, localPath }: LocalFile,
+  { fileHash, sha256 }: { readonly fileHash: string | null; readonly sha256: string | null },
+): void {
+  onProgress({ event: 'file', file: { path, bytes: size, fileHash, sha256, localPath, source: 'disk' } })
+}
