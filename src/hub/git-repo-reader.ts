@@ -11,9 +11,9 @@ import { POINTER_BYTES_MAX, POINTER_BYTES_MIN, parsePointer } from '../git/lfs-p
 import { blobOid, type Oid } from '../git/oid.ts'
 import type { Ref, Repository } from '../git/repository.ts'
 import type { TreeEntry } from '../git/tree-listing.ts'
+import { BoundedCache } from '../store/bounded-cache.ts'
 import { checkRead } from './access.ts'
 import { type Accounts, repoAccount } from './accounts.ts'
-import { BoundedCache } from './bounded-cache.ts'
 import type { Caller } from './caller.ts'
 import { entryNotFound, revisionNotFound } from './hub-error.ts'
 import type { RepoId } from './repo-id.ts'
@@ -38,6 +38,7 @@ export interface GitRepoReaderParts {
 export class GitRepoReader implements RepoReader {
   readonly #parts: GitRepoReaderParts
   readonly #listings = new BoundedCache<RepoListing>(LISTED_PATHS_MAX)
+  readonly #running = new Map<string, Promise<RepoListing>>()
 
   constructor(parts: GitRepoReaderParts) {
     this.#parts = parts
@@ -68,12 +69,24 @@ export class GitRepoReader implements RepoReader {
     return new GitSnapshot(this.#parts.files, repository, { repo, ...at, list })
   }
 
+  /** Made once, however many ask for it at the same time. */
   #list(repository: Repository, commit: Oid): Promise<RepoListing> {
-    const make = async () => {
+    const known = this.#listings.find(commit)
+    if (known !== undefined) return Promise.resolve(known)
+    const running = this.#running.get(commit) ?? this.#readListing(repository, commit)
+    this.#running.set(commit, running)
+    return running
+  }
+
+  async #readListing(repository: Repository, commit: Oid): Promise<RepoListing> {
+    try {
       const entries = await repository.listTree(commit)
-      return new RepoListing(await Promise.all(entries.map((entry) => toEntry(repository, entry))))
+      const listing = new RepoListing(await Promise.all(entries.map((entry) => toEntry(repository, entry))))
+      this.#listings.put(commit, listing, entries.length + 1)
+      return listing
+    } finally {
+      this.#running.delete(commit)
     }
-    return this.#listings.get(commit, make, ({ entries }) => entries.length)
   }
 }
 

@@ -15,7 +15,7 @@ const BRANCH = z.object({
 const TAG = z.object({ tag: z.string(), message: z.string().nullish() })
 
 export function branchRoutes(app: FastifyInstance, hub: HubService): void {
-  const { writer } = hub.repos
+  const { writer } = hub
   for (const { type, api } of REPO_ROUTES) {
     const branches = `${api}/branch`
     app.post(`${branches}/*`, async (request) => {

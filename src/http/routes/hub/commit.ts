@@ -14,8 +14,8 @@ export function commitRoutes(app: FastifyInstance, hub: HubService): void {
       refusePullRequest(request)
       const caller = await callerOf(hub, request)
       const { revision } = revisionPathOf(request, route)
-      const repo = await hub.repos.reader.getRepo(caller, repoIdOf(request, type))
-      const commitOid = await hub.repos.writer.commit(caller, repo, revision, bodyOf(request))
+      const repo = await hub.reader.getRepo(caller, repoIdOf(request, type))
+      const commitOid = await hub.writer.commit(caller, repo, revision, bodyOf(request))
       const commitUrl = `${originOf(request)}${webPath(repo)}/commit/${commitOid}`
       return { success: true, commitUrl, commitOid, hookOutput: '' }
     })

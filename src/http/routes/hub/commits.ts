@@ -15,7 +15,7 @@ export function commitsRoutes(app: FastifyInstance, hub: HubService): void {
     app.get<{ Querystring: Record<string, string> }>(`${route}/*`, async (request, reply) => {
       const { revision } = revisionPathOf(request, route)
       const caller = await callerOf(hub, request)
-      const snapshot = await hub.repos.reader.at(caller, repoIdOf(request, type), revision)
+      const snapshot = await hub.reader.at(caller, repoIdOf(request, type), revision)
       const count = limitOf(request.query.limit, PAGE_MAX)
       const page = pageNumber(request.query.p)
       const total = await snapshot.countCommits()

@@ -9,18 +9,19 @@ import type { Epoch } from '../../../cas/epoch.ts'
 import type { Accounts } from '../../../hub/accounts.ts'
 import { ANONYMOUS, type Caller } from '../../../hub/caller.ts'
 import { badCredentials } from '../../../hub/hub-error.ts'
-import type { HubRepos } from '../../../hub/hub-repos.ts'
+import type { RepoReader } from '../../../hub/repo-reader.ts'
+import type { RepoWriter } from '../../../hub/repo-writer.ts'
 import { originOf } from '../../origin.ts'
 
 export interface HubService {
   readonly accounts: Accounts
-  readonly repos: HubRepos
+  readonly reader: RepoReader
+  readonly writer: RepoWriter
   readonly files: CasFiles
   readonly clock: Clock
   readonly log: Log
   /** Signs CAS tokens: the CAS routes read them with the same key. */
   readonly casTokenKey: Uint8Array
-  readonly lfsKey: Uint8Array
   readonly epoch: Epoch
 }
 

@@ -14,7 +14,7 @@ const CARD_BYTES_MAX = 512 * 1024
 export function infoRoutes(app: FastifyInstance, hub: HubService): void {
   const answer = async (request: FastifyRequest, type: RepoType, revision: string) => {
     const caller = await callerOf(hub, request)
-    const snapshot = await hub.repos.reader.at(caller, repoIdOf(request, type), revision)
+    const snapshot = await hub.reader.at(caller, repoIdOf(request, type), revision)
     const { blobs } = request.query as { blobs?: string }
     return infoOf(snapshot, { blobs: isTrue(blobs), expand: valuesOf(request.query, 'expand') })
   }

@@ -19,7 +19,7 @@ export function pathsInfoRoutes(app: FastifyInstance, hub: HubService): void {
     app.post(`${route}/*`, async (request, reply) => {
       const { revision } = revisionPathOf(request, route)
       const caller = await callerOf(hub, request)
-      const snapshot = await hub.repos.reader.at(caller, repoIdOf(request, type), revision)
+      const snapshot = await hub.reader.at(caller, repoIdOf(request, type), revision)
       const { paths, expand } = await bodyOf(request)
       const listing = await snapshot.list()
       const found = [paths].flat().flatMap((path) => listing.find(path.replace(/\/$/, '')) ?? [])

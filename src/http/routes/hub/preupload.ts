@@ -30,8 +30,8 @@ export function preuploadRoutes(app: FastifyInstance, hub: HubService): void {
       refusePullRequest(request)
       const caller = await callerOf(hub, request)
       const { revision } = revisionPathOf(request, route)
-      const repo = checkWrite(caller, await hub.repos.reader.getRepo(caller, repoIdOf(request, type)))
-      const snapshot = await hub.repos.reader.at(caller, repo, revision)
+      const repo = checkWrite(caller, await hub.reader.getRepo(caller, repoIdOf(request, type)))
+      const snapshot = await hub.reader.at(caller, repo, revision)
       const { files, gitIgnore, gitAttributes } = await readJson(request, BODY_BYTES_MAX, BODY)
       const asked = files.map(({ path, size, sample }) => {
         checkRepoPath(path)

@@ -8,7 +8,7 @@ export function refsRoutes(app: FastifyInstance, hub: HubService): void {
   for (const { type, api } of REPO_ROUTES) {
     app.get<{ Querystring: Record<string, string> }>(`${api}/refs`, async (request) => {
       const caller = await callerOf(hub, request)
-      const refs = await hub.repos.reader.listRefs(caller, repoIdOf(request, type))
+      const refs = await hub.reader.listRefs(caller, repoIdOf(request, type))
       const withPulls = isTrue(request.query.include_prs) || isTrue(request.query.include_pull_requests)
       return {
         branches: below(refs, 'refs/heads/'),

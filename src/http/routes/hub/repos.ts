@@ -24,7 +24,7 @@ const CREATE = NAMED.extend({
 })
 
 export function reposRoutes(app: FastifyInstance, hub: HubService): void {
-  const { writer } = hub.repos
+  const { writer } = hub
   app.post('/api/repos/create', async (request) => {
     const caller = await signedIn(hub, request)
     const body = await readJson(request, BODY_BYTES_MAX, CREATE)

@@ -32,7 +32,7 @@ interface At {
 async function find(hub: HubService, request: FastifyRequest, { type, route }: At) {
   const { revision, path } = revisionPathOf(request, route)
   const caller = await callerOf(hub, request)
-  const snapshot = await hub.repos.reader.at(caller, repoIdOf(request, type), revision)
+  const snapshot = await hub.reader.at(caller, repoIdOf(request, type), revision)
   return { caller, snapshot, file: await snapshot.getFile(path) }
 }
 

@@ -36,7 +36,7 @@ export function treeRoutes(app: FastifyInstance, hub: HubService): void {
 async function pageOf(hub: HubService, request: FastifyRequest, { type, route }: { type: RepoType; route: string }) {
   const { revision, path } = revisionPathOf(request, route)
   const caller = await callerOf(hub, request)
-  const snapshot = await hub.repos.reader.at(caller, repoIdOf(request, type), revision)
+  const snapshot = await hub.reader.at(caller, repoIdOf(request, type), revision)
   const query = request.query as TreeQuery
   const expand = isTrue(query.expand)
   const limit = limitOf(query.limit, expand ? PAGE_EXPANDED_MAX : PAGE_MAX)

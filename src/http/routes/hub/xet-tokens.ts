@@ -28,10 +28,10 @@ async function authorize(
 ): Promise<string> {
   const caller = await callerOf(hub, request)
   const { revision } = revisionPathOf(request, route)
-  const repo = await hub.repos.reader.getRepo(caller, repoIdOf(request, type))
+  const repo = await hub.reader.getRepo(caller, repoIdOf(request, type))
   if (scope === 'write') checkWrite(caller, repo)
   // Python prints None where it has no revision yet; uploads may go to a branch that is still to be made.
-  else if (revision !== 'None') await hub.repos.reader.at(caller, repo, revision)
+  else if (revision !== 'None') await hub.reader.at(caller, repo, revision)
   return caller.account
 }
 

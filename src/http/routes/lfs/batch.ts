@@ -33,7 +33,7 @@ export function batchRoutes(app: FastifyInstance, hub: HubService): void {
   for (const { type, web } of REPO_ROUTES) {
     app.post(`${web}/info/lfs/objects/batch`, async (request, reply) => {
       const caller = await callerOf(hub, request)
-      const repo = await hub.repos.reader.getRepo(caller, repoIdOf(request, type))
+      const repo = await hub.reader.getRepo(caller, repoIdOf(request, type))
       const batch = await readJson(request, BODY_BYTES_MAX, BATCH)
       check(batch)
       const isUpload = batch.operation === 'upload'
@@ -92,7 +92,7 @@ function actionOf(
   { action, sha256, size }: Pick<LfsGrant, 'action' | 'sha256' | 'size'>,
 ) {
   const expirySeconds = hub.clock.nowSeconds() + LFS_GRANT_SECONDS
-  const query = signGrant(hub.lfsKey, { action, repo: repo.id, account, sha256, size, expirySeconds })
+  const query = signGrant(hub.accounts.secret('lfs'), { action, repo: repo.id, account, sha256, size, expirySeconds })
   const tail = action === 'verify' ? `${sha256}/verify` : sha256
   const href = `${originOf(request)}${webPath(repo)}.git/info/lfs/objects/${tail}?${query}`
   return { href, header: {}, expires_in: LFS_GRANT_SECONDS }

@@ -63,12 +63,12 @@ function signed(
   if (repo === null) return null
   const query = request.query as Readonly<Record<string, unknown>>
   const nowSeconds = hub.clock.nowSeconds()
-  return readGrant(hub.lfsKey, query, { action, repo: repo.id, sha256: oidOf(request), nowSeconds })
+  return readGrant(hub.accounts.secret('lfs'), query, { action, repo: repo.id, sha256: oidOf(request), nowSeconds })
 }
 
 async function writer(hub: HubService, request: FastifyRequest, type: RepoType): Promise<string> {
   const caller = await callerOf(hub, request)
-  checkWrite(caller, await hub.repos.reader.getRepo(caller, repoIdOf(request, type)))
+  checkWrite(caller, await hub.reader.getRepo(caller, repoIdOf(request, type)))
   return caller.account
 }
 
@@ -76,7 +76,7 @@ async function readable(hub: HubService, request: FastifyRequest, type: RepoType
   const id = repoIdOf(request, type)
   const grant = signed(hub, request, { type, action: 'download' })
   const repo = grant === null ? null : hub.accounts.repos.find(id)
-  return repo ?? hub.repos.reader.getRepo(await callerOf(hub, request), id)
+  return repo ?? hub.reader.getRepo(await callerOf(hub, request), id)
 }
 
 /** Before any byte is read: a client that sends another number of bytes is refused at once. */
