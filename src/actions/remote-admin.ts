@@ -1,7 +1,15 @@
 /** Administration of a running server through its control routes. */
+import { AppError, type ErrorKind } from '../base/app-error.ts'
 import type { HttpClient } from '../base/http-client.ts'
 import type { Scope } from '../hub/caller.ts'
 import type { Admin, IssuedToken, ListedToken } from './admin.ts'
+
+const REFUSALS: Readonly<Record<number, ErrorKind>> = {
+  400: 'usage',
+  403: 'forbidden',
+  404: 'not-found',
+  409: 'conflict',
+}
 
 export class RemoteAdmin implements Admin {
   readonly #http: HttpClient
@@ -32,13 +40,18 @@ export class RemoteAdmin implements Admin {
   }
 
   async #call(method: 'GET' | 'POST' | 'DELETE', path: string, body?: object): Promise<unknown> {
-    const { value } = await this.#http.json({
+    const { value, reply } = await this.#http.json({
       method,
       url: `${this.#url}/-/v1/${path}`,
       headers: { authorization: `Bearer ${this.#token}`, 'content-type': 'application/json' },
       body: body === undefined ? undefined : JSON.stringify(body),
       idempotent: false,
+      accept: Object.keys(REFUSALS).map(Number),
     })
-    return value
+    const kind = REFUSALS[reply.status]
+    if (kind === undefined) return value
+    // Our own server's words, code included, as if the action had run here.
+    const { error, code } = value as { error: string; code: string }
+    throw new AppError(kind, code, error)
   }
 }

@@ -1,6 +1,6 @@
 /** Puts the concrete parts of a server together over one home. No behaviour of its own. */
 import { join } from 'node:path'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { AccountsAdmin } from '../actions/admin.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
@@ -60,7 +60,7 @@ export async function compose({ home, allowedHosts, health, clock, log }: Compos
     log,
   }
   const hub: HubService = { accounts, reader, writer, files, clock, log, epoch, casTokenKey: cas.tokenKey }
-  const admin = { admin: new AccountsAdmin(accounts), callerOf: (request) => callerOf(hub, request) }
+  const admin = { admin: new AccountsAdmin(accounts), callerOf: (request: FastifyRequest) => callerOf(hub, request) }
   const server = createServer({ cas, hub, admin, health, clock, log, allowedHosts })
   return {
     accounts,
