@@ -31,7 +31,12 @@ type RecordStarts = readonly number[]
 export async function* unpackFolder(folder: string, output: string): AsyncGenerator<UnpackedFile> {
   const names = await readNames(folder)
   const starts = new Map<string, RecordStarts>()
-  const shards = (await readdir(folder)).filter((name) => name.endsWith('.shard'))
+  const inside = await readdir(folder).catch((cause: unknown) => {
+    if (systemCode(cause) === 'ENOENT')
+      throw new AppError('not-found', 'FILE_MISSING', `No folder ${folder}`, { cause })
+    throw cause
+  })
+  const shards = inside.filter((name) => name.endsWith('.shard'))
   if (shards.length === 0) throw new AppError('not-found', 'SHARD_MISSING', `No *.shard in ${folder}`)
   for (const name of shards) {
     for (const file of parseShard(await readFile(join(folder, name))).files) {

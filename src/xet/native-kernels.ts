@@ -28,7 +28,7 @@ export function createNativeKernels(base: Kernels, addon: BlakeAddon): Kernels {
     let hasher = hashers.get(name)
     if (hasher === undefined) {
       if (hashers.size >= HASHERS_MAX) hashers.clear()
-      hasher = addon.Blake3Hasher.newKeyed(key.slice())
+      hasher = addon.Blake3Hasher.newKeyed(new Uint8Array(key))
       hashers.set(name, hasher)
     }
     hasher.reset()

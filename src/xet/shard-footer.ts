@@ -66,7 +66,8 @@ export function parseShardFooter(bytes: Uint8Array, { xorbsAt, end }: ShardSecti
     if (isOutside && !(start === 0n && count === 0n)) throw malformed('SHARD_OFFSET_BAD', 'a lookup table lies outside')
     return { at: Number(start), count: Number(count) }
   }
-  const key = bytes.slice(at + AT.key, at + AT.key + HASH_BYTES)
+  // Copied: `slice` of a Buffer would share its bytes.
+  const key = new Uint8Array(bytes.subarray(at + AT.key, at + AT.key + HASH_BYTES))
   const expiry = word(AT.expiry)
   return {
     key,

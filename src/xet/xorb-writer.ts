@@ -19,7 +19,7 @@ export interface XorbWriterOptions {
 export interface BuiltXorb {
   readonly hash: XorbHash
   readonly chunks: ChunkList
-  readonly body: Uint8Array
+  readonly body: Uint8Array<ArrayBuffer>
   /** Offset in the body after each record. */
   readonly recordEnds: Uint32Array
 }
@@ -35,7 +35,7 @@ export class XorbBuilder {
   readonly #fixedScheme: Scheme | null
   readonly #chunks = new ChunkListBuilder()
   readonly #recordEnds: number[] = []
-  #body = new Uint8Array(BODY_BYTES_FIRST)
+  #body: Uint8Array<ArrayBuffer> = new Uint8Array(BODY_BYTES_FIRST)
   #bodyBytes = 0
   #plainBytes = 0
   #scheme: Scheme = SCHEME_LZ4

@@ -27,7 +27,8 @@ const EDITS_MAX = 6
 const EDGES = [0, 1, 0x7f, 0x80, 0xff]
 
 export async function fuzz(target: FuzzTarget, options: { ms: number; seed: number }): Promise<FuzzOutcome> {
-  const seeds = [...target.seeds(), ...readFolder('corpus', target.name)]
+  // Copies of our own: a Buffer's `slice` would share its bytes.
+  const seeds = [...target.seeds(), ...readFolder('corpus', target.name)].map((seed) => new Uint8Array(seed))
   const next = xorshift32(options.seed || 1)
   const started = performance.now()
   let accepted = 0
