@@ -1,0 +1,45 @@
+/** Repositories of a Hub, as a whole: made and deleted. */
+import { AppError } from '../base/app-error.ts'
+import type { RepoType } from '../hub/repo-id.ts'
+import { parseModelRef } from '../models/model-ref.ts'
+import { type HubChoice, openHub } from '../transfer/hub-location.ts'
+import { formatRepo } from '../transfer/hub-repo.ts'
+import { oneOf } from './pull.ts'
+
+export interface RepoOptions extends HubChoice {
+  /** NS/NAME, hf://… or an address. */
+  readonly repo: string
+  readonly repoType?: RepoType | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Makes an empty repository, unless there is one; gives its name and address. */
+export async function createRepo(
+  options: RepoOptions & { isPrivate: boolean },
+): Promise<{ repo: string; url: string }> {
+  const ref = refOf(options)
+  const hub = await openHub({ ...options, endpoint: oneOf(ref.endpoint, options.endpoint, '--endpoint') })
+  try {
+    await hub.createRepo(ref.repo, { isPrivate: options.isPrivate }, options.signal)
+    return { repo: formatRepo(ref.repo), url: `${hub.endpoint}/${formatRepo(ref.repo)}` }
+  } finally {
+    await hub.http.close()
+  }
+}
+
+export async function deleteRepo(options: RepoOptions): Promise<{ repo: string }> {
+  const ref = refOf(options)
+  const hub = await openHub({ ...options, endpoint: oneOf(ref.endpoint, options.endpoint, '--endpoint') })
+  try {
+    await hub.deleteRepo(ref.repo, options.signal)
+    return { repo: formatRepo(ref.repo) }
+  } finally {
+    await hub.http.close()
+  }
+}
+
+function refOf({ repo, repoType }: RepoOptions) {
+  const ref = parseModelRef(repo, { type: repoType })
+  if (ref.revision === null) return ref
+  throw new AppError('usage', 'REVISION_UNEXPECTED', `${repo}: a repository is meant here, without @${ref.revision}`)
+}
