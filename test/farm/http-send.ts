@@ -3,8 +3,7 @@
  * body is read is seen, and the time is bounded.
  */
 
-import { once } from 'node:events'
-import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
+import { type ClientRequest, request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
 
 export interface SendOptions {
@@ -55,12 +54,22 @@ function bytesOf(body: Uint8Array | string | Readonly<Record<string, unknown>>):
   return Buffer.from(typeof body === 'string' ? body : JSON.stringify(body))
 }
 
-async function writeAll(request: ReturnType<typeof httpRequest>, body: AsyncIterable<Uint8Array>): Promise<void> {
+async function writeAll(request: ClientRequest, body: AsyncIterable<Uint8Array>): Promise<void> {
   for await (const piece of body) {
     if (request.destroyed) return
-    if (!request.write(piece)) await Promise.race([once(request, 'drain'), once(request, 'close')])
+    if (!request.write(piece)) await untilWritable(request)
   }
   request.end()
+}
+
+function untilWritable(request: ClientRequest): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      request.off('drain', done).off('close', done)
+      resolve()
+    }
+    request.once('drain', done).once('close', done)
+  })
 }
 
 async function readReply(answer: IncomingMessage): Promise<Reply> {

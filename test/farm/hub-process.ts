@@ -5,7 +5,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createWriteStream, readFileSync } from 'node:fs'
-import { mkdir, readdir } from 'node:fs/promises'
+import { mkdir, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -148,6 +148,12 @@ export class HubProcess {
     const line = stdout.split('\n').find((text) => text.includes('"event":"user"'))
     if (code !== 0 || line === undefined) throw new Error(`user create ended with ${code}: ${stdout}${stderr}`)
     return (JSON.parse(line) as { token: string }).token
+  }
+
+  /** The end of what the server has written on standard error. */
+  async logTail(): Promise<string> {
+    const text = await readFile(join(this.folder, 'serve.log'), 'utf8')
+    return text.slice(-1500)
   }
 
   /** Resident memory now and at its highest, in bytes. */

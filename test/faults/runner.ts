@@ -36,8 +36,9 @@ export async function runRow(lab: Lab, row: FaultRow): Promise<Verdict> {
     return { id: row.id, outcome: 'held', ms: elapsed(), note: typeof note === 'string' ? note : '' }
   } catch (error) {
     const note = error instanceof Error ? error.message : String(error)
-    if (!lab.hub.isRunning) await lab.restart('SIGKILL')
-    return { id: row.id, outcome: 'failed', ms: elapsed(), note: note.replaceAll('\n', ' ').slice(0, 400) }
+    const died = lab.hub.isRunning ? '' : `; the server died: ${await lab.hub.logTail()}`
+    if (died !== '') await lab.restart('SIGKILL')
+    return { id: row.id, outcome: 'failed', ms: elapsed(), note: `${note.slice(0, 500)}${died}`.replaceAll('\n', ' ') }
   }
 }
 

@@ -51,7 +51,7 @@ async function leavesNoTraceOfCuts(lab: Lab): Promise<void> {
       const socket = connect({ host: hostname, port: Number(port) })
       await once(socket, 'connect')
       // The server may be the first to close; that is no concern of the one who cuts.
-      socket.on('error', () => socket.destroy())
+      socket.on('error', () => socket.destroy()).resume()
       const sent = Math.floor((i * (body.length - 1)) / 19)
       await new Promise((resolve) => socket.write(head, resolve))
       await new Promise((resolve) => socket.write(body.subarray(0, sent), resolve))
