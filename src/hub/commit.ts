@@ -78,7 +78,7 @@ async function tryCommit(parts: CommitParts, draft: Draft, writer: ObjectWriter)
   if (header.parentCommit !== null && !parent.startsWith(header.parentCommit)) throw parentStale(parent)
   const changes = await planChanges({ repository, snapshot: parts.snapshot(parent), writer }, draft)
   if (changes.length === 0) return parent
-  const message = header.description === '' ? header.summary : `${header.summary}\n\n${header.description}`
+  const message = `${`${header.summary}\n\n${header.description}`.trimEnd()}\n`
   const spec = { parent, changes, message, author: parts.author, seconds: parts.nowSeconds() }
   const commit = await writer.putCommit(spec)
   if (files.length > 0) await parts.files.attach(parts.repoId, files)

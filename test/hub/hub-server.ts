@@ -73,7 +73,8 @@ export class HubServer {
 
   /** One request. `path` may be a whole URL of this server. */
   ask(path: string, { method = 'GET', token, headers = {}, body }: Ask = {}): Promise<Answer> {
-    const sent = { ...(token === undefined ? {} : { authorization: `Bearer ${token}` }), ...headers }
+    const length = body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }
+    const sent = { ...(token === undefined ? {} : { authorization: `Bearer ${token}` }), ...length, ...headers }
     return new Promise((resolve, reject) => {
       const url = path.startsWith('http') ? path : `${this.origin}${path}`
       const call = request(url, { method, headers: sent, agent: false }, (response) => {

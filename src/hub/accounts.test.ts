@@ -1,0 +1,175 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { ManualClock } from '../base/clock.ts'
+import { Accounts, repoAccount } from './accounts.ts'
+import { hasScope, SCOPES } from './caller.ts'
+import { parseRepoId } from './repo-id.ts'
+import { RepoTable } from './repo-table.ts'
+
+const clock = new ManualClock()
+let accounts: Accounts
+
+beforeEach(() => {
+  accounts = Accounts.open(':memory:', clock)
+})
+afterEach(() => accounts.close())
+
+function addRepo(name: string, isPrivate: boolean): string {
+  const row = { id: RepoTable.newId(), private: isPrivate, settings: {} }
+  return accounts.repos.insert(parseRepoId(name), row).id
+}
+
+describe('users', () => {
+  test('are found by their name in any case, once', () => {
+    const user = accounts.createUser('Alice')
+    expect(accounts.findUser('aLICE')).toEqual(user)
+    expect(() => accounts.createUser('ALICE')).toThrow(expect.objectContaining({ code: 'USER_EXISTS' }))
+    expect(() => accounts.getUser('bob')).toThrow(expect.objectContaining({ code: 'USER_UNKNOWN' }))
+    expect(accounts.listUsers()).toEqual([user])
+  })
+
+  test.each(['api', 'Datasets', 'cas', '-', '..', 'a--b', 'a/b', '', 'x'.repeat(97), 'health', 'v1', 'users'])(
+    'may not be called %j',
+    (name) => {
+      expect(() => accounts.createUser(name)).toThrow(expect.objectContaining({ code: 'USER_NAME_INVALID' }))
+    },
+  )
+
+  test('do not inherit a namespace that an administrator filled', () => {
+    addRepo('meta/llama', false)
+    expect(() => accounts.createUser('Meta')).toThrow(expect.objectContaining({ code: 'NAMESPACE_IN_USE' }))
+  })
+})
+
+describe('tokens', () => {
+  test('are hf_ and letters, known by hash only, and say who calls', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'xorbit-accounts-'))
+    const kept = Accounts.open(join(folder, 'a.db'), clock)
+    const { id } = kept.createUser('alice')
+    const { token, info } = kept.createToken('alice', { scope: 'write', name: 'laptop' })
+    expect(token).toMatch(/^hf_[A-Za-z0-9]{34,}$/)
+    const caller = { account: id, name: 'alice', scope: 'write', tokenName: 'laptop', admin: false }
+    expect(kept.findCaller(token)).toEqual(caller)
+    expect(kept.listTokens('alice')).toEqual([{ ...info, usedMs: clock.nowMs() }])
+    kept.close()
+    const again = Accounts.open(join(folder, 'a.db'), clock)
+    expect(again.findCaller(token)).toEqual(caller)
+    again.close()
+    expect((await readFile(join(folder, 'a.db'))).includes(token)).toBe(false)
+    await rm(folder, { recursive: true })
+  })
+
+  test('a revoked one ends at once, by id, by name or by itself', () => {
+    accounts.createUser('alice')
+    const [one, two, three] = ['one', 'two', 'three'].map((name) =>
+      accounts.createToken('alice', { scope: 'read', name }),
+    )
+    expect(accounts.revokeToken({ token: one?.info.id ?? '' })).toBe(true)
+    expect(accounts.revokeToken({ user: 'alice', token: 'two' })).toBe(true)
+    expect(accounts.revokeToken({ token: three?.token ?? '' })).toBe(true)
+    expect(accounts.revokeToken({ token: three?.token ?? '' })).toBe(false)
+    for (const made of [one, two, three]) expect(accounts.findCaller(made?.token ?? '')).toBeNull()
+  })
+
+  test.each(['', 'hf_', 'hf_wrong', `hf_${'x'.repeat(40)}`, `hf_${'x'.repeat(300)}`, 'xet_abc'])(
+    '%j is nobody',
+    (token) => {
+      expect(accounts.findCaller(token)).toBeNull()
+    },
+  )
+
+  test('names are bounded and unique for a user', () => {
+    accounts.createUser('alice')
+    accounts.createToken('alice', { scope: 'read' })
+    expect(() => accounts.createToken('alice', { scope: 'read' })).toThrow(
+      expect.objectContaining({ code: 'TOKEN_EXISTS' }),
+    )
+    for (const name of ['', 'x'.repeat(65), 'a\nb']) {
+      const make = () => accounts.createToken('alice', { scope: 'read', name })
+      expect(make).toThrow(expect.objectContaining({ code: 'TOKEN_NAME_INVALID' }))
+    }
+  })
+
+  test('scopes include each other as they should', () => {
+    const of = (scope: (typeof SCOPES)[number]) => {
+      const caller = { account: 'a', name: 'a', tokenName: 't', admin: false, scope }
+      return SCOPES.filter((wanted) => hasScope(caller, wanted))
+    }
+    expect(SCOPES.map(of)).toEqual([['read'], ['read', 'write'], [...SCOPES], ['inference'], ['metrics']])
+  })
+})
+
+describe('what the CAS asks', () => {
+  test('an account reads public repositories and its own, an administrator all, a repository itself', async () => {
+    const alice = accounts.createUser('alice')
+    const root = accounts.createUser('root')
+    accounts.createToken('root', { scope: 'admin' })
+    const open = addRepo('bob/open', false)
+    const own = addRepo('ALICE/own', true)
+    const hidden = addRepo('bob/hidden', true)
+    expect(await accounts.readableRepos('-')).toEqual([open])
+    expect(new Set(await accounts.readableRepos(alice.id))).toEqual(new Set([open, own]))
+    expect(new Set(await accounts.readableRepos(root.id))).toEqual(new Set([open, own, hidden]))
+    expect(await accounts.readableRepos(repoAccount(hidden))).toEqual([hidden])
+    expect(await accounts.readableRepos('nobody')).toEqual([])
+    accounts.repos.delete(hidden)
+    expect(await accounts.readableRepos(repoAccount(hidden))).toEqual([])
+  })
+
+  test('epochs follow each other; an old one is served until its last token has ended', async () => {
+    const first = accounts.epoch.current()
+    expect(accounts.epoch.accepts(first)).toBe(true)
+    const second = await accounts.epoch.advance('damage')
+    expect(second).not.toBe(first)
+    expect(accounts.epoch.current()).toBe(second)
+    clock.advance(3600)
+    expect(accounts.epoch.accepts(first)).toBe(true)
+    clock.advance(3600)
+    expect([accounts.epoch.accepts(first), accounts.epoch.accepts(second), accounts.epoch.accepts('x')]).toEqual([
+      false,
+      true,
+      false,
+    ])
+  })
+
+  test('secrets are made once and differ', () => {
+    const key = accounts.secret('cas-token')
+    expect(key).toHaveLength(32)
+    expect(accounts.secret('cas-token')).toEqual(key)
+    expect(accounts.secret('lfs')).not.toEqual(key)
+  })
+})
+
+describe('listings and versions', () => {
+  test('pages are newest first and end', () => {
+    for (let i = 0; i < 5; i++) addRepo(`alice/r${i}`, i === 3)
+    const names: string[] = []
+    let after: number | undefined
+    do {
+      const page = accounts.repos.list({ type: 'model', namespaces: [], count: 2, after })
+      names.push(...page.repos.map(({ name }) => name))
+      after = page.last ?? undefined
+    } while (after !== undefined)
+    expect(names).toEqual(['r4', 'r2', 'r1', 'r0'])
+    const search = { type: 'model', namespaces: ['Alice'], search: 'E/R3', author: 'ALICE', count: 9 } as const
+    expect(accounts.repos.list(search).repos.map(({ name }) => name)).toEqual(['r3'])
+  })
+
+  test('a name is taken in any case', () => {
+    addRepo('alice/x', false)
+    expect(() => addRepo('Alice/X', false)).toThrow(expect.objectContaining({ code: 'REPO_EXISTS' }))
+  })
+
+  test('a database of a newer version is refused unread', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'xorbit-accounts-'))
+    const path = join(folder, 'a.db')
+    const db = new DatabaseSync(path)
+    db.exec('PRAGMA user_version = 99')
+    db.close()
+    expect(() => Accounts.open(path, clock)).toThrow(expect.objectContaining({ code: 'ACCOUNTS_TOO_NEW' }))
+    await rm(folder, { recursive: true })
+  })
+})
