@@ -5,6 +5,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { AppError } from '../../src/base/app-error.ts'
+import { systemClock } from '../../src/base/clock.ts'
 import { xorshift32 } from '../vectors/recipe.ts'
 import type { FuzzTarget } from './fuzz-target.ts'
 
@@ -30,11 +31,11 @@ export async function fuzz(target: FuzzTarget, options: { ms: number; seed: numb
   // Copies of our own: a Buffer's `slice` would share its bytes.
   const seeds = [...target.seeds(), ...readFolder('corpus', target.name)].map((seed) => new Uint8Array(seed))
   const next = xorshift32(options.seed || 1)
-  const started = performance.now()
+  const started = systemClock.monotonicMs()
   let accepted = 0
   let cases = 0
   const queue = [...readFolder('regressions', target.name), ...seeds]
-  while (cases < queue.length || performance.now() - started < options.ms) {
+  while (cases < queue.length || systemClock.monotonicMs() - started < options.ms) {
     const input = queue[cases] ?? mutate(seeds, next)
     const why = await findFault(target, input)
     cases++
@@ -47,7 +48,7 @@ export async function fuzz(target: FuzzTarget, options: { ms: number; seed: numb
 
 /** Null when accepted, 'refused' when refused as it should be, else what went wrong. */
 async function findFault(target: FuzzTarget, input: Uint8Array): Promise<string | null> {
-  const started = performance.now()
+  const started = systemClock.monotonicMs()
   let outcome: string | null = null
   try {
     await target.run(input.slice())
@@ -55,7 +56,7 @@ async function findFault(target: FuzzTarget, input: Uint8Array): Promise<string 
     const isRefusal = error instanceof AppError && error.kind !== 'bug'
     outcome = isRefusal ? 'refused' : error instanceof Error ? (error.stack ?? error.message) : String(error)
   }
-  const ms = performance.now() - started
+  const ms = systemClock.monotonicMs() - started
   return ms > CASE_MS_MAX ? `took ${Math.round(ms)} ms` : outcome
 }
 
