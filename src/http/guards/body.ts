@@ -6,8 +6,9 @@ import { AppError } from '../../base/app-error.ts'
 export const JSON_BYTES_MAX = 8 * 1024 * 1024
 const JSON_DEPTH_MAX = 64
 
+/** To be read once. Whoever stops early leaves the connection open, or the client would never see why it was refused. */
 export function bodyOf(request: FastifyRequest): AsyncIterable<Uint8Array> {
-  return (request.body ?? request.raw) as AsyncIterable<Uint8Array>
+  return request.raw.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>
 }
 
 /** The whole body; kind `too-large` as soon as it passes `limit` bytes. */
