@@ -26,8 +26,8 @@ interface Running {
   readonly cas: string
 }
 
-async function startServer(home: string): Promise<Running> {
-  const child = spawn(process.execPath, [pathOf('../test/cas/cas-server.ts'), home], {
+async function startServer(home: string, port = '0'): Promise<Running> {
+  const child = spawn(process.execPath, [pathOf('../test/cas/cas-server.ts'), home, port], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   for await (const line of child.stdout) return { process: child, cas: casUrl(String(line).trim(), 'e1', 'ann') }
@@ -59,28 +59,36 @@ async function roundTrip(
   return new Promise((resolve) => client.on('close', (code) => resolve({ isGood: code === 0, output })))
 }
 
-/** Kills the server at a random moment of each of some uploads, then repeats the upload. */
+/**
+ * Kills the server at a random moment of each of some uploads and starts it again at once at the same address, where the
+ * client tries again or gives up; then a repeated upload must succeed, with all that was acknowledged before.
+ */
 async function surviveKills(version: string, home: string): Promise<boolean> {
   for (let i = 0; i < KILLS; i++) {
     const dying = await startServer(home)
-    const moment = Math.random() * 1500
+    const moment = 700 + Math.round(Math.random() * 2500)
     const cut = roundTrip(version, dying.cas, DAMAGE_MIB, 'random,edited')
-    await wait(500 + moment)
+    await wait(moment)
     await kill(dying)
-    const { isGood: wasDone } = await cut
-    const server = await startServer(home)
+    const server = await startServer(home, new URL(dying.cas).port)
+    const { isGood: hasGoneOn } = await cut
     const { isGood, output } = await roundTrip(version, server.cas, DAMAGE_MIB, 'random,edited')
     await kill(server)
     print(
-      `killed after ${Math.round(500 + moment)} ms (client ${wasDone ? 'was done' : 'failed'}), repeated: ${isGood}`,
+      `killed after ${moment} ms: the client ${hasGoneOn ? 'went on' : 'gave up'}; repeated: ${isGood ? 'good' : 'BAD'}`,
     )
     if (!isGood) return report(output)
+    await rm(home, { recursive: true })
   }
   return true
 }
 
 /** A flipped byte is never delivered as good, and the upload after its discovery heals. */
 async function healDamage(version: string, home: string): Promise<boolean> {
+  const first = await startServer(home)
+  const { isGood: isUploaded, output } = await roundTrip(version, first.cas, DAMAGE_MIB, 'random')
+  await kill(first)
+  if (!isUploaded) return report(output)
   const folder = join(home, 'blobs', 'xorbs')
   for (const name of await readdir(folder, { recursive: true })) {
     if (/\/[0-9a-f]{64}$/.test(name)) await flipByte(join(folder, name), 3000)

@@ -1,5 +1,5 @@
 /** Who may do what at the CAS, what a hostile sender may cost, and what a broken upload leaves behind. */
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -160,7 +160,7 @@ function repeatingShard(times: number): { xorb: BuiltXorb; file: ShardFile; shar
     hash: times > 200 ? ('a'.repeat(64) as FileHash) : fileHashOfLists(Array.from({ length: times }, () => slice)),
     terms: Array.from({ length: times }, () => term),
     ranges: Array.from({ length: times }, () => range),
-    sha256: createHash('sha256').update('any').digest('hex'),
+    sha256: null,
   }
   return { xorb, file, shard: writeUploadShard({ files: [file], xorbs: [] }) }
 }
@@ -185,7 +185,7 @@ test('a shard whose terms repeat full xorbs is 413 before any hashing; a bearabl
     await fetch(`${server.origin}/v1/telemetry`, { method: 'POST', body: '{}' })
     waits.push(performance.now() - asked)
   }
-  expect((await heavy).status).toBe(400)
+  expect((await heavy).status).toBe(200)
   expect(waits.length).toBeGreaterThan(10)
   expect(Math.max(...waits)).toBeLessThan(100)
 })

@@ -1,0 +1,62 @@
+/**
+ * Request bodies that may be refused halfway. Node ends the connection of a request whose body was left unread, and the
+ * refusal is lost on its way: a client takes that for a broken network and sends it all again. So what is left is read
+ * and thrown away, up to a bound, before the answer.
+ */
+import type { Readable } from 'node:stream'
+import type { FastifyRequest } from 'fastify'
+import { AppError } from '../../../base/app-error.ts'
+import type { CasService } from './cas-service.ts'
+
+/** A little more than the largest legal body. */
+const DISCARDED_BYTES_MAX = 80 * 1024 * 1024
+
+export async function withBody<T>(
+  cas: CasService,
+  request: FastifyRequest,
+  use: (body: AsyncIterable<Uint8Array>) => Promise<T>,
+): Promise<T> {
+  const stream: Readable = request.raw
+  try {
+    return await use(stream.iterator({ destroyOnReturn: false }))
+  } catch (error) {
+    await discard(stream).catch((err: unknown) => cas.log.debug({ id: request.id, err }, 'the sender is gone'))
+    throw error
+  }
+}
+
+/** All of it as one piece, in memory that is taken once; kind `too-large` above `limit`. */
+export async function readWhole(
+  request: FastifyRequest,
+  body: AsyncIterable<Uint8Array>,
+  limit: number,
+): Promise<Uint8Array> {
+  const announced = Number(request.headers['content-length'])
+  if (announced > limit) throw tooLarge(limit)
+  let bytes = Buffer.allocUnsafe(announced >= 0 ? announced : 65_536)
+  let length = 0
+  for await (const piece of body) {
+    if (length + piece.length > limit) throw tooLarge(limit)
+    if (length + piece.length > bytes.length) {
+      const larger = Buffer.allocUnsafe(Math.min(Math.max(2 * bytes.length, length + piece.length), limit))
+      larger.set(bytes.subarray(0, length))
+      bytes = larger
+    }
+    bytes.set(piece, length)
+    length += piece.length
+  }
+  return bytes.subarray(0, length)
+}
+
+async function discard(stream: Readable): Promise<void> {
+  if (stream.destroyed || stream.readableEnded) return
+  let left = DISCARDED_BYTES_MAX
+  for await (const piece of stream.iterator({ destroyOnReturn: false })) {
+    left -= (piece as Uint8Array).length
+    if (left < 0) return
+  }
+}
+
+function tooLarge(limit: number): AppError {
+  return new AppError('too-large', 'BODY_TOO_LARGE', `The body has more than ${limit} bytes: send smaller ones`)
+}
