@@ -14,6 +14,8 @@ import { xorbHashOfList } from './merkle.ts'
 export interface XorbWriterOptions {
   /** `auto` chooses as hf_xet does. */
   readonly compression?: 'auto' | 'none' | 'lz4' | 'bg4-lz4'
+  /** Memory for the body instead of fresh one; the finished body is a view of it unless it had to grow. */
+  readonly buffer?: Uint8Array<ArrayBuffer>
 }
 
 export interface BuiltXorb {
@@ -44,6 +46,7 @@ export class XorbBuilder {
 
   constructor(options: XorbWriterOptions = {}) {
     this.#fixedScheme = FIXED_SCHEME[options.compression ?? 'auto'] ?? null
+    this.#body = options.buffer ?? new Uint8Array(BODY_BYTES_FIRST)
   }
 
   get count(): number {
