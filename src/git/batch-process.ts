@@ -2,6 +2,7 @@
  * One `git cat-file --batch` or `--batch-check` that stays up while it is asked and ends when it has been idle. Names
  * go in as lines, answers come back in their order; each is looked up anew, so refs that move are seen.
  */
+import assert from 'node:assert'
 import { AppError } from '../base/app-error.ts'
 import { type GitCommand, type GitProcess, keepText } from './git-command.ts'
 import { findOid, type Oid } from './oid.ts'
@@ -44,7 +45,7 @@ export class BatchProcess {
 
   /** Null when nothing has this name. A name never holds a line end: callers pass oids and checked ref names. */
   ask(name: string): Promise<GitObject | null> {
-    if (name.includes('\n')) throw new AppError('bug', 'GIT_NAME_BAD', 'A line end in the name of a git object')
+    assert(!name.includes('\n'), 'a line end in the name of a git object')
     const child = this.#child ?? this.#startChild()
     clearTimeout(this.#idle)
     return new Promise((resolve, reject) => {

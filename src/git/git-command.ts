@@ -123,7 +123,7 @@ export class GitCommand {
       })
       // A program that ends before it has read its input: its exit status tells more than EPIPE.
       child.stdin.on('error', (error) => stderr.push(error.message))
-      child.once('error', (error) => kill(notStarted(call, error)))
+      child.once('error', (error) => kill(gitFailed(call, -1, error.message)))
       child.once('close', (exit) => {
         clearTimeout(timer)
         signal?.removeEventListener('abort', onAbort)
@@ -152,10 +152,6 @@ export function gitFailed({ args, gitDir }: GitCall, exit: number, stderr: strin
   const noSpace = /No space left on device|Disk quota exceeded/.test(stderr)
   const message = `git ${args[0]} failed in ${gitDir ?? 'no repository'} (${exit}): ${stderr.trim().slice(0, 500)}`
   return new AppError(noSpace ? 'no-space' : 'bug', 'GIT_FAILED', message, { data: { exit } })
-}
-
-function notStarted({ args }: GitCall, error: Error): AppError {
-  return new AppError('bug', 'GIT_NOT_STARTED', `git ${args[0]} did not start: ${error.message}`, { cause: error })
 }
 
 function timedOut({ args, gitDir }: GitCall, ms: number): AppError {

@@ -3,11 +3,11 @@
  * them part of the repository, durable, and moves no ref; `abort` leaves no trace. What was never finished (a killed
  * server) is removed by `Repository.recover`.
  */
+import assert from 'node:assert'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { AppError } from '../base/app-error.ts'
 import { syncFolder } from '../base/atomic-file.ts'
 import { type GitCall, type GitCommand, type GitProcess, gitFailed, keepText } from './git-command.ts'
 import { blobOid, type Oid, parseOid } from './oid.ts'
@@ -156,6 +156,6 @@ function cleanName(text: string): string {
 
 /** A path as fast-import reads it, whatever it begins with or holds. */
 function quote(path: string): string {
-  if (/[\n\0]/.test(path)) throw new AppError('bug', 'GIT_PATH_BAD', 'A line end in a path that was to be checked')
+  assert(!/[\n\0]/.test(path), 'a line end in a path that was to be checked')
   return `"${path.replace(/["\\]/g, '\\$&')}"`
 }

@@ -1,5 +1,5 @@
 /** The whole tree of a commit, by one git call. */
-import { AppError } from '../base/app-error.ts'
+import assert from 'node:assert'
 import type { GitCommand } from './git-command.ts'
 import { type Oid, parseOid } from './oid.ts'
 
@@ -32,9 +32,7 @@ export async function listTree(git: GitCommand, gitDir: string, tree: Oid): Prom
 
 function parseEntry(line: string): TreeEntry | null {
   const [, mode, type, oid, size, path] = /^(\d{6}) (\w+) ([0-9a-f]{40}) +(\d+|-)\t(.+)$/s.exec(line) ?? []
-  if (mode === undefined || path === undefined) {
-    throw new AppError('damaged', 'GIT_TREE_UNREADABLE', `git ls-tree gave ${JSON.stringify(line.slice(0, 200))}`)
-  }
+  assert(mode !== undefined && path !== undefined, `git ls-tree gave ${JSON.stringify(line.slice(0, 200))}`)
   if (type !== 'blob' && type !== 'tree') return null
   return { type, mode, oid: parseOid(oid ?? ''), size: type === 'blob' ? Number(size) : 0, path }
 }

@@ -82,7 +82,7 @@ function move(step: Step, i: number, byte: number): number {
     case 'all':
       return i
     case 'folders':
-      return i + 1
+      return byte === SLASH ? i : i + 1
     case 'in-folder':
       return byte === SLASH ? i - 1 : i
   }
@@ -102,8 +102,9 @@ function enter(pattern: Pattern, states: Uint8Array, i: number): void {
 function addStars(glob: string, start: number, steps: Step[]): number {
   let end = start
   while (glob[end] === '*') end++
-  const opens = start === 0 || glob[start - 1] === '/'
-  if (end - start !== 2 || !opens) return push(steps, { kind: 'star' }, end)
+  // Git compares a literal beginning apart, so that what follows it stands at a beginning too.
+  const opens = glob[start - 1] === '/' || !/[*?[\\]/.test(glob.slice(0, start))
+  if (end - start < 2 || !opens) return push(steps, { kind: 'star' }, end)
   if (end === glob.length) return push(steps, { kind: 'all' }, end)
   if (glob[end] !== '/') return push(steps, { kind: 'star' }, end)
   steps.push({ kind: 'folders' }, { kind: 'in-folder' })

@@ -7,7 +7,7 @@ import type { ByteRange } from '../base/byte-range.ts'
 import type { CasFiles, StoredFile } from '../cas/cas-files.ts'
 import type { AttributesFile } from '../git/attributes.ts'
 import type { CommitInfo, CommitPage } from '../git/history.ts'
-import { POINTER_BYTES_MAX, POINTER_BYTES_MIN, parsePointer } from '../git/lfs-pointer.ts'
+import { type LfsPointer, POINTER_BYTES_MAX, POINTER_BYTES_MIN, parsePointer } from '../git/lfs-pointer.ts'
 import { blobOid, type Oid } from '../git/oid.ts'
 import type { Ref, Repository } from '../git/repository.ts'
 import type { TreeEntry } from '../git/tree-listing.ts'
@@ -25,6 +25,7 @@ import { candidatesOf } from './revision.ts'
 
 /** Paths kept over all commits, about 300 bytes each. */
 const LISTED_PATHS_MAX = 200_000
+const POINTERS_MAX = 200_000
 const ATTRIBUTE_FILES_MAX = 100
 const ATTRIBUTES_BYTES_MAX = 256 * 1024
 const EMPTY_BLOB = blobOid(new Uint8Array(0))
@@ -38,6 +39,8 @@ export interface GitRepoReaderParts {
 export class GitRepoReader implements RepoReader {
   readonly #parts: GitRepoReaderParts
   readonly #listings = new BoundedCache<RepoListing>(LISTED_PATHS_MAX)
+  /** Null for small files that are none. */
+  readonly #pointers = new BoundedCache<LfsPointer | null>(POINTERS_MAX)
   readonly #running = new Map<string, Promise<RepoListing>>()
 
   constructor(parts: GitRepoReaderParts) {
@@ -81,20 +84,29 @@ export class GitRepoReader implements RepoReader {
   async #readListing(repository: Repository, commit: Oid): Promise<RepoListing> {
     try {
       const entries = await repository.listTree(commit)
-      const listing = new RepoListing(await Promise.all(entries.map((entry) => toEntry(repository, entry))))
+      const listing = new RepoListing(await Promise.all(entries.map((entry) => this.#toEntry(repository, entry))))
       this.#listings.put(commit, listing, entries.length + 1)
       return listing
     } finally {
       this.#running.delete(commit)
     }
   }
-}
 
-async function toEntry(repository: Repository, { type, oid, path, size }: TreeEntry): Promise<RepoEntry> {
-  if (type === 'tree') return { type: 'directory', path, oid }
-  const mayPoint = size >= POINTER_BYTES_MIN && size <= POINTER_BYTES_MAX
-  const lfs = mayPoint ? parsePointer(await repository.getBlob(oid)) : null
-  return { type: 'file', path, oid, blobBytes: size, size: lfs?.size ?? size, lfs }
+  async #toEntry(repository: Repository, { type, oid, path, size }: TreeEntry): Promise<RepoEntry> {
+    if (type === 'tree') return { type: 'directory', path, oid }
+    const mayPoint = size >= POINTER_BYTES_MIN && size <= POINTER_BYTES_MAX
+    const lfs = mayPoint ? await this.#findPointer(repository, oid) : null
+    return { type: 'file', path, oid, blobBytes: size, size: lfs?.size ?? size, lfs }
+  }
+
+  /** Each blob is read once, however many commits hold it. */
+  async #findPointer(repository: Repository, oid: Oid): Promise<LfsPointer | null> {
+    const known = this.#pointers.find(oid)
+    if (known !== undefined) return known
+    const pointer = parsePointer(await repository.getBlob(oid))
+    this.#pointers.put(oid, pointer, 1)
+    return pointer
+  }
 }
 
 interface SnapshotFacts {

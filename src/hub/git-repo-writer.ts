@@ -17,7 +17,7 @@ import { TreeDraft } from './commit-plan.ts'
 import { DEFAULT_ATTRIBUTES } from './default-attributes.ts'
 import type { GitRepoReader } from './git-repo-reader.ts'
 import { revisionNotFound } from './hub-error.ts'
-import { formatRepoId, isReservedName, type RepoId } from './repo-id.ts'
+import { formatRepoId, type RepoId } from './repo-id.ts'
 import { type RepoRecord, RepoTable } from './repo-table.ts'
 import type { BranchOptions, CreateOptions, RepoWriter } from './repo-writer.ts'
 import type { Repositories } from './repositories.ts'
@@ -47,7 +47,6 @@ export class GitRepoWriter implements RepoWriter {
     const { accounts, repositories } = this.#parts
     const id = { ...wanted, namespace: this.#spelling(wanted.namespace) }
     checkNamespace(caller, id, `create a ${id.type} under the namespace ${id.namespace}`)
-    if (isReservedName(id.namespace)) throw new AppError('usage', 'NAMESPACE_RESERVED', `${id.namespace} is reserved`)
     return this.#naming.run(async () => {
       const known = accounts.repos.find(id)
       if (known !== null) {

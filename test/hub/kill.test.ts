@@ -23,11 +23,10 @@ afterAll(() => rm(home, { recursive: true, force: true }))
 async function runAndKill(ms: number): Promise<string[]> {
   const child = spawn(process.execPath, [PROGRAM, home], { stdio: ['ignore', 'pipe', 'inherit'] })
   const acknowledged: string[] = []
-  let timer: NodeJS.Timeout | undefined
   for await (const line of createInterface({ input: child.stdout })) {
     if (line === 'started') continue
     acknowledged.push(line)
-    timer ??= setTimeout(() => child.kill('SIGKILL'), ms)
+    if (acknowledged.length === 1) setTimeout(() => child.kill('SIGKILL'), ms)
   }
   if (child.signalCode === null && child.exitCode === null) await once(child, 'exit')
   expect(child.signalCode).toBe('SIGKILL')
