@@ -63,6 +63,15 @@ export class HfCache {
     return findTreeFile(this.folder, commit)
   }
 
+  snapshotFolder(commit: string): string {
+    return join(this.folder, 'snapshots', commit)
+  }
+
+  /** Whether the file has a name in the commit's snapshot, even one whose content is gone. */
+  async hasName(commit: string, path: string): Promise<boolean> {
+    return (await linkTarget(await resolveInside(this.snapshotFolder(commit), path))) !== null
+  }
+
   /** Remembers that a commit has no such file, as other tools look for it. */
   async markMissing(commit: string, path: string): Promise<void> {
     await writeFileAtomically(await resolveInside(join(this.folder, '.no_exist', commit), path), '')

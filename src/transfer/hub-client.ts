@@ -96,6 +96,15 @@ export class HubClient {
     }
   }
 
+  /** One file of a commit; null when there is none of this name. */
+  async findFile(repo: HubRepo, revision: string, path: string, signal?: AbortSignal): Promise<TreeFile | null> {
+    const url = `${apiPath(repo)}/paths-info/${encodeURIComponent(revision)}`
+    const body = JSON.stringify({ paths: [path], expand: false })
+    const { value, reply } = await this.#post(url, body, 'application/json', { signal, idempotent: true })
+    const found = shapes.shaped(shapes.TreeShape, value, reply.where).find((entry) => entry.path === path)
+    return found?.type === 'file' ? treeFile(found) : null
+  }
+
   /** Where the bytes of a file are. */
   fileUrl(repo: HubRepo, revision: string, path: string): string {
     return `${this.endpoint}${webPath(repo)}/resolve/${encodeURIComponent(revision)}/${encodePath(path)}`

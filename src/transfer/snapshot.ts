@@ -19,7 +19,7 @@ import type { SnapshotPlace } from './snapshot-place.ts'
 import { XetSession } from './xet-session.ts'
 
 /** Ranges fetched at once over all files; each holds a few MiB at most. */
-const STREAMS = 8
+const STREAMS = 4
 
 export interface SnapshotPull {
   readonly hub: HubClient

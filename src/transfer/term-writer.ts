@@ -10,7 +10,7 @@ import type { XorbChunk } from '../xet/xorb-reader.ts'
 import type { OrderedCheck, TermChunks } from './ordered-check.ts'
 import type { PlanFetch, PlanTerm } from './reconstruction-plan.ts'
 
-const BATCH_BYTES = 1024 * 1024
+const BATCH_BYTES = 256 * 1024
 
 export interface TermWriterOptions {
   readonly file: FileHandle

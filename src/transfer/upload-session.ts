@@ -9,7 +9,13 @@
 import type { FileHandle } from 'node:fs/promises'
 import { cancelled } from '../base/retry.ts'
 import { Semaphore } from '../base/semaphore.ts'
-import { SHARD_BODY_BYTES_MAX, SHARD_ENTRY_BYTES } from '../xet/constants.ts'
+import {
+  CHUNK_HEADER_BYTES,
+  SHARD_BODY_BYTES_MAX,
+  SHARD_ENTRY_BYTES,
+  XORB_CHUNKS_MAX,
+  XORB_PLAIN_BYTES_TARGET,
+} from '../xet/constants.ts'
 import { type ChunkHash, chunkHash, isGlobalDedupEligible } from '../xet/hash.ts'
 import type { ShardFile } from '../xet/shard-reader.ts'
 import { writeUploadShard, type XorbEntry } from '../xet/shard-writer.ts'
@@ -21,7 +27,9 @@ import { UploadFile } from './upload-file.ts'
 
 /** Chunks between two queries of one file. */
 const QUERY_SPACING_CHUNKS = 256
-const SENDING_BYTES_MAX = 128 * 1024 * 1024
+/** A full xorb of bytes that do not compress, with its headers. Untouched parts cost no memory. */
+const BODY_BYTES = XORB_PLAIN_BYTES_TARGET + XORB_CHUNKS_MAX * CHUNK_HEADER_BYTES
+const SENDING_BYTES_MAX = 2 * BODY_BYTES
 const SHARD_BYTES_TARGET = SHARD_BODY_BYTES_MAX - 6 * 1024 * 1024
 const SHARDS_AT_ONCE = 4
 
@@ -43,7 +51,9 @@ export class UploadSession {
   readonly #stop = new AbortController()
   readonly #sending: Promise<void>[] = []
   readonly #xorbs: XorbEntry[] = []
-  #builder = new XorbBuilder()
+  /** Bodies that were sent: memory for the next ones. */
+  readonly #spare: Uint8Array<ArrayBuffer>[] = []
+  #builder: XorbBuilder
   #slot: XorbSlot = { hash: null, hashes: [] }
   /** The file whose chunk was packed last: compression is chosen anew for each. */
   #packing: UploadFile | null = null
@@ -53,6 +63,7 @@ export class UploadSession {
     this.#cas = options.cas
     this.#options = options
     this.#slots = new Semaphore(options.uploads)
+    this.#builder = this.#newBuilder()
     const { signal } = options
     signal?.addEventListener('abort', () => void this.abandon(cancelled(signal.reason)), { once: true })
   }
@@ -150,18 +161,23 @@ export class UploadSession {
     const { hash, chunks, body } = this.#builder.finish()
     this.#slot.hash = hash
     this.#xorbs.push({ hash, chunks })
-    this.#builder = new XorbBuilder()
     this.#slot = { hash: null, hashes: [] }
+    this.#builder = this.#newBuilder()
     const { signal } = this.#stop
     const releaseSlot = await this.#slots.acquire(1, signal)
     const releaseBytes = await this.#bytes.acquire(body.length, signal)
     const sending = this.#send(hash, body).finally(() => {
+      this.#spare.push(new Uint8Array(body.buffer as ArrayBuffer))
       releaseBytes()
       releaseSlot()
     })
     this.#sending.push(sending)
     sending.catch((error: unknown) => this.abandon(error))
     this.#check()
+  }
+
+  #newBuilder(): XorbBuilder {
+    return new XorbBuilder({ buffer: this.#spare.pop() ?? new Uint8Array(BODY_BYTES) })
   }
 
   async #send(hash: XorbEntry['hash'], body: Uint8Array): Promise<void> {

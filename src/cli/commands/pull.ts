@@ -3,6 +3,7 @@ import { pull } from '../../actions/pull.ts'
 import { installBestKernels } from '../../app/install-kernels.ts'
 import type { Flags, Io } from '../output.ts'
 import { formatBytes, formatSeconds, Progress, printable, progressMode } from '../progress.ts'
+import { keepMemoryLow } from '../short-lived-memory.ts'
 import { countFlag, hubFlags, listFlag, repoFlags, textFlag } from '../transfer-flags.ts'
 
 export async function run([ref = '', ...files]: string[], flags: Flags, io: Io): Promise<void> {
@@ -30,6 +31,7 @@ export async function run([ref = '', ...files]: string[], flags: Flags, io: Io):
       signal: io.signal,
       onProgress(event) {
         progress.on(event)
+        keepMemoryLow(event.event === 'bytes' ? event.bytes : 0)
         if (event.event === 'file') {
           const { path, bytes, fileHash, sha256 } = event.file
           io.event('file', { path, bytes, fileHash, sha256 })

@@ -3,6 +3,7 @@ import { push } from '../../actions/push.ts'
 import { installBestKernels } from '../../app/install-kernels.ts'
 import type { Flags, Io } from '../output.ts'
 import { formatBytes, formatSeconds, Progress, printable, progressMode } from '../progress.ts'
+import { keepMemoryLow } from '../short-lived-memory.ts'
 import { countFlag, hubFlags, listFlag, repoFlags, textFlag } from '../transfer-flags.ts'
 
 export async function run([repo = '', ...paths]: string[], flags: Flags, io: Io): Promise<void> {
@@ -24,6 +25,7 @@ export async function run([repo = '', ...paths]: string[], flags: Flags, io: Io)
       signal: io.signal,
       onProgress(event) {
         progress.on(event)
+        keepMemoryLow(event.event === 'bytes' ? event.bytes : 0)
         if (event.event !== 'file') return
         const { path, bytes: size, fileHash, sha256 } = event.file
         io.event('file', { path, bytes: size, fileHash, sha256 })

@@ -1,0 +1,29 @@
+/** `xorbit verify REF`: what is on disk against what the Hub lists; exit code 15 on a difference. */
+import { verify } from '../../actions/verify.ts'
+import { AppError } from '../../base/app-error.ts'
+import type { Flags, Io } from '../output.ts'
+import { printable } from '../progress.ts'
+import { hubFlags, repoFlags, textFlag } from '../transfer-flags.ts'
+
+export async function run([ref]: string[], flags: Flags, io: Io): Promise<void> {
+  if (ref === undefined) throw new AppError('usage', 'REF_MISSING', 'Name what to verify: xorbit verify NS/NAME')
+  const { checked, differences, commit } = await verify({
+    ...hubFlags(flags),
+    ...repoFlags(flags),
+    ref,
+    localDir: textFlag(flags, 'localDir'),
+    cacheDir: textFlag(flags, 'cacheDir'),
+    signal: io.signal,
+    onDifference(difference) {
+      io.event('difference', { ...difference })
+      const { path, expected, actual } = difference
+      io.line(io.quiet ? printable(path) : `differs: ${printable(path)}: expected ${expected}, is ${actual}`)
+    },
+  })
+  io.event('done', { checked, differences, commit })
+  if (!io.quiet) io.line(`${checked} files checked at ${commit.slice(0, 12)}, ${differences} differ`)
+  if (differences > 0) {
+    const advice = 'delete them and pull again'
+    throw new AppError('integrity', 'VERIFY_DIFFERENCES', `${differences} of ${checked} files differ: ${advice}`)
+  }
+}
