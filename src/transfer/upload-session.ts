@@ -7,6 +7,7 @@
  * Memory: the xorb in the making, the xorbs on their way (a byte budget), two blocks of each file being read.
  */
 import type { FileHandle } from 'node:fs/promises'
+import { AppError } from '../base/app-error.ts'
 import { cancelled } from '../base/retry.ts'
 import { Semaphore } from '../base/semaphore.ts'
 import {
@@ -123,7 +124,12 @@ export class UploadSession {
 
   async #query(hash: ChunkHash): Promise<void> {
     const shard = await this.#cas.findDedupShard(hash)
-    if (shard !== null) this.#known.tell(shard)
+    try {
+      if (shard !== null) this.#known.tell(shard)
+    } catch (error) {
+      // Deduplication only spares work: an answer that is no shard spares none.
+      if (!(error instanceof AppError) || error.kind !== 'malformed') throw error
+    }
   }
 
   async #place(upload: UploadFile, hashes: readonly ChunkHash[], chunks: readonly Uint8Array[]): Promise<void> {

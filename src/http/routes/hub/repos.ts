@@ -53,7 +53,7 @@ export function reposRoutes(app: FastifyInstance, hub: HubService): void {
 
 /** `name` alone is the caller's own; some clients write the namespace into it. */
 function idOf({ name, organization, type }: z.infer<typeof NAMED>, caller: string): RepoId {
-  const full = name.includes('/') ? name : `${organization || caller}/${name}`
+  const full = name.includes('/') && !organization ? name : `${organization || caller}/${name}`
   return parseRepoId(full, type ?? 'model')
 }
 
