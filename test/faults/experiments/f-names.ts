@@ -19,7 +19,8 @@ async function refusesNames(lab: Lab, names: readonly string[]): Promise<void> {
       fileLine(name, 'x'),
       { key: 'lfsFile', value: { path: name, algo: 'sha256', oid: 'a'.repeat(64), size: 1 } },
       { key: 'deletedFile', value: { path: name } },
-      { key: 'deletedFolder', value: { path: name } },
+      // Clients end a folder's name with a slash: that alone is no fault.
+      ...(name === 'a/' ? [] : [{ key: 'deletedFolder', value: { path: name } }]),
     ]
     await lab.leavesNothing(async () => {
       for (const line of lines) {
@@ -169,12 +170,13 @@ async function refusesDigests(lab: Lab): Promise<void> {
       const coded = encodeURIComponent(digest)
       const isUpperHash = /^[A-F]{64}$/.test(digest)
       for (const path of [`v1/xorbs/default/${coded}`, `v1/xorb-grants/default/${coded}`]) {
+        // To a grant hf_xet takes no other refusal than 404.
         const reply = await lab.send(`${cas.path}/${path}`, {
           method: 'POST',
           token: cas.token,
           body: new Uint8Array(20),
         })
-        const allowed = digest === '' || isUpperHash ? [400, 404] : [400]
+        const allowed = digest === '' || isUpperHash || path.includes('grants') ? [400, 404] : [400]
         assert.ok(allowed.includes(reply.status), `${path}: ${reply.status} ${reply.body}`)
       }
       const plan = await lab.send(`${cas.path}/v1/reconstructions/${coded}`, { token: cas.token })

@@ -12,8 +12,6 @@ import { hub2 } from '../venvs.ts'
 
 const ROUNDS = 20
 const FILE_BYTES = 24 << 20
-const FIRST_MS = 600
-const LAST_MS = 3_600
 /** hf_xet waits for a server that is gone; a client that still tries after this is ended. */
 const CLIENT_MS = 60_000
 
@@ -56,6 +54,7 @@ async function killAnywhere(stand: Stand): Promise<string> {
   const seed = randomInt(1 << 30)
   const acknowledged = new Map<string, Uint8Array>()
   let broken = 0
+  const usualMs = await timeOfPush(stand, bin)
   for (let round = 0; round < ROUNDS; round++) {
     const home = await stand.scratch()
     const folder = await stand.scratch()
@@ -63,7 +62,7 @@ async function killAnywhere(stand: Stand): Promise<string> {
     await stand.randomFile(join(folder, name), FILE_BYTES, `${seed} ${round}`)
     const content = await readFile(join(folder, name))
     const push = stand.hf(bin, ['upload', repo, folder, '.'], { home, timeoutMs: CLIENT_MS })
-    await systemClock.sleep(momentOf(seed, round))
+    await systemClock.sleep(usualMs * (0.25 + 0.8 * fractionOf(seed, round)))
     await stand.hub.stop('SIGKILL')
     await stand.hub.start()
     const first = await push
@@ -84,8 +83,16 @@ async function killAnywhere(stand: Stand): Promise<string> {
   return `seed ${seed}: ${broken} of ${ROUNDS} pushes were broken off`
 }
 
-/** Spread over the push, the same for one seed. */
-function momentOf(seed: number, round: number): number {
-  const mixed = Math.imul(seed ^ (round * 0x9e3779b1), 0x85ebca6b) >>> 0
-  return FIRST_MS + (mixed % (LAST_MS - FIRST_MS))
+/** How long the same push takes when nothing happens: the kills are spread over that time and a little beyond. */
+async function timeOfPush(stand: Stand, bin: string): Promise<number> {
+  const folder = await stand.scratch()
+  await stand.randomFile(join(folder, 'usual.bin'), FILE_BYTES, 'usual')
+  const started = systemClock.monotonicMs()
+  mustEnd(await stand.hf(bin, ['upload', 'alice/kill-usual', folder, '.']), 'a push that nothing disturbs')
+  return systemClock.monotonicMs() - started
+}
+
+/** In [0, 1), the same for one seed. */
+function fractionOf(seed: number, round: number): number {
+  return (Math.imul(seed ^ Math.imul(round, 0x9e3779b1), 0x85ebca6b) >>> 0) / 2 ** 32
 }
