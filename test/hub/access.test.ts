@@ -118,6 +118,15 @@ describe('tokens and rights', () => {
     expect((await hub.ask('/alice/closed/resolve/main/a.txt', { token: readable })).status).toBe(200)
   })
 
+  test('a token without read gives the CAS nothing that no token would not', async () => {
+    const { token } = hub.parts.accounts.createToken('alice', { scope: 'inference', name: 'infer' })
+    expect((await hub.ask('/alice/closed/resolve/main/a.txt', { token })).status).toBe(404)
+    const { json } = await hub.ask('/api/models/alice/open/xet-read-token/main', { token })
+    expect(json.casUrl.endsWith('/-')).toBe(true)
+    const head = await hub.ask('/alice/open/resolve/main/w.bin', { method: 'HEAD', token })
+    expect(head.headers.link).toContain('/-/v1/reconstructions/')
+  })
+
   test('who is not signed in is asked to be, who is may not write to others', async () => {
     const carol = hub.parts.accounts.createUser('carol')
     const { token } = hub.parts.accounts.createToken(carol.name, { scope: 'write' })

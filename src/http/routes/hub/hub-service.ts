@@ -7,7 +7,7 @@ import { casUrl } from '../../../cas/cas-address.ts'
 import type { CasFiles } from '../../../cas/cas-files.ts'
 import type { Epoch } from '../../../cas/epoch.ts'
 import type { Accounts } from '../../../hub/accounts.ts'
-import { ANONYMOUS, type Caller } from '../../../hub/caller.ts'
+import { ANONYMOUS, type Caller, hasScope } from '../../../hub/caller.ts'
 import { badCredentials } from '../../../hub/hub-error.ts'
 import type { RepoReader } from '../../../hub/repo-reader.ts'
 import type { RepoWriter } from '../../../hub/repo-writer.ts'
@@ -42,9 +42,14 @@ export async function signedIn(hub: HubService, request: FastifyRequest): Promis
   return caller
 }
 
-/** The CAS as this account sees it, at the address the client used. */
-export function casUrlFor({ epoch }: HubService, request: FastifyRequest, account: string): string {
-  return casUrl(originOf(request), epoch.current(), account)
+/** For whom the CAS answers: a token that may not read gives no more than none. */
+export function casAccountOf(caller: Caller): string {
+  return hasScope(caller, 'read') ? caller.account : ANONYMOUS.account
+}
+
+/** The CAS as the caller sees it, at the address the client used. */
+export function casUrlFor({ epoch }: HubService, request: FastifyRequest, caller: Caller): string {
+  return casUrl(originOf(request), epoch.current(), casAccountOf(caller))
 }
 
 function tokenOf(authorization: string): string | null {

@@ -57,11 +57,7 @@ async function resolve(hub: HubService, request: FastifyRequest, reply: FastifyR
     headers['x-linked-size'] = String(file.size)
   }
   if (stored !== null) {
-    const xet = xetAddresses(
-      request,
-      snapshot,
-      `${casUrlFor(hub, request, caller.account)}/v1/reconstructions/${stored.hash}`,
-    )
+    const xet = xetAddresses(request, snapshot, `${casUrlFor(hub, request, caller)}/v1/reconstructions/${stored.hash}`)
     headers['x-xet-hash'] = stored.hash
     headers.link = `<${xet.refreshUrl}>; rel="xet-auth", <${xet.reconstructionUrl}>; rel="xet-reconstruction-info"`
     if (request.method === 'GET' && (request.headers.accept ?? '').includes(XET_INFO)) {

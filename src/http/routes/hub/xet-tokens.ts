@@ -2,8 +2,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { mintCasToken } from '../../../cas/cas-token.ts'
 import { checkWrite } from '../../../hub/access.ts'
+import type { Caller } from '../../../hub/caller.ts'
 import type { RepoType } from '../../../hub/repo-id.ts'
-import { callerOf, casUrlFor, type HubService } from './hub-service.ts'
+import { callerOf, casAccountOf, casUrlFor, type HubService } from './hub-service.ts'
 import { REPO_ROUTES, repoIdOf, revisionPathOf } from './repo-path.ts'
 
 /** Long enough for one token a snapshot, short because it outlives a revoked key. Clients renew it by themselves. */
@@ -14,8 +15,8 @@ export function xetTokenRoutes(app: FastifyInstance, hub: HubService): void {
     for (const scope of ['read', 'write'] as const) {
       const route = `${api}/xet-${scope}-token`
       app.get(`${route}/*`, async (request, reply) => {
-        const account = await authorize(hub, request, { type, scope, route })
-        return sendToken(hub, request, reply, { account, scope })
+        const caller = await authorize(hub, request, { type, scope, route })
+        return sendToken(hub, request, reply, { caller, scope })
       })
     }
   }
@@ -25,25 +26,26 @@ async function authorize(
   hub: HubService,
   request: FastifyRequest,
   { type, scope, route }: { type: RepoType; scope: 'read' | 'write'; route: string },
-): Promise<string> {
+): Promise<Caller> {
   const caller = await callerOf(hub, request)
   const { revision } = revisionPathOf(request, route)
   const repo = await hub.reader.getRepo(caller, repoIdOf(request, type))
   if (scope === 'write') checkWrite(caller, repo)
   // Python prints None where it has no revision yet; uploads may go to a branch that is still to be made.
   else if (revision !== 'None') await hub.reader.at(caller, repo, revision)
-  return caller.account
+  return caller
 }
 
 async function sendToken(
   hub: HubService,
   request: FastifyRequest,
   reply: FastifyReply,
-  { account, scope }: { account: string; scope: 'read' | 'write' },
+  { caller, scope }: { caller: Caller; scope: 'read' | 'write' },
 ) {
   const expirySeconds = hub.clock.nowSeconds() + CAS_TOKEN_SECONDS
+  const account = casAccountOf(caller)
   const accessToken = mintCasToken(hub.casTokenKey, { account, scope, epoch: hub.epoch.current(), expirySeconds })
-  const casUrl = casUrlFor(hub, request, account)
+  const casUrl = casUrlFor(hub, request, caller)
   reply.headers({
     'x-xet-cas-url': casUrl,
     'x-xet-access-token': accessToken,
