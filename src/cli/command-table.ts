@@ -222,6 +222,15 @@ export const COMMANDS: readonly CommandRow[] = [
   },
 ]
 
+/** What the first of two words is about. */
+export const GROUPS: Readonly<Record<string, string>> = {
+  auth: 'who one is towards a Hub',
+  user: 'users of this server',
+  token: 'keys of this server',
+  repo: 'repositories of a Hub',
+  xet: 'the formats by hand',
+}
+
 /** One file serves several words: it is told which as its first argument. */
 function verb(word: string, load: () => Promise<{ run: Run }>): () => Promise<{ run: Run }> {
   return async () => {
