@@ -45,6 +45,7 @@ test.each([
 test.each([
   ['ns/name/a/b.txt', null, 'a/b.txt'],
   ['ns/name@main/a/b.txt', 'main', 'a/b.txt'],
+  ['ns/name/sub dir/é.bin', null, 'sub dir/é.bin'],
   ['ns/name@refs/pr/1/a', 'refs/pr/1', 'a'],
   ['ns/name@feature%2Fx/a', 'feature/x', 'a'],
   ['https://huggingface.co/ns/name/blob/main/a%20b.txt', 'main', 'a b.txt'],

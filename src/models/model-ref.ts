@@ -46,7 +46,9 @@ export function parseModelRef(text: string, options: ReadRefOptions = {}): Model
       `${shown} is no reference: ${why}; give NS/NAME, NS/NAME@REVISION or an address`,
     )
   }
-  if (/[\p{Cc}\s]/u.test(text)) throw fail('it holds a space or control character')
+  if (/\p{Cc}/u.test(text) || (options.target !== true && /\s/u.test(text))) {
+    throw fail('it holds a space or control character')
+  }
   if (text === '') throw fail('it is empty')
   if (/^(\.{0,2}\/|~|\.{1,2}$|[a-z]:\\)/i.test(text)) throw fail('it is a path on this machine')
   const { endpoint, rest, isWeb } = splitHost(text, fail)

@@ -99,7 +99,7 @@ class CachePlace implements SnapshotPlace {
 
   async begin(): Promise<void> {
     const { cache, shared } = this.#options
-    await makeFolder(this.root)
+    await makeFolder(cache)
     const tag = join(cache, 'CACHEDIR.TAG')
     if ((await statIfThere(tag)) === null) await writeFileAtomically(tag, CACHE_TAG)
     this.#shared = shared ? await SharedBlobs.open(cache) : null
@@ -129,6 +129,7 @@ class CachePlace implements SnapshotPlace {
   }
 
   async finish(): Promise<void> {
+    await makeFolder(this.root)
     await this.#proofs?.save()
     const { revision, commit } = this.#snapshot
     if (/^[0-9a-f]{7,40}$/.test(revision) && commit.startsWith(revision)) return
