@@ -31,7 +31,7 @@ export function entryNotFound(path: string, revision: string, commit: string): A
 /** No code: clients would remember "no such file" for ever, but the file exists and may come back. */
 export function contentMissing(path: string, sha256: string, commit: string): AppError {
   const message = `The bytes of ${path.slice(0, 500)} (sha256 ${sha256}) are damaged or missing here: push the file again`
-  return new AppError('damaged', 'LFS_CONTENT_MISSING', message, {
+  return new AppError('damaged', 'LFS_CONTENT_LOST', message, {
     data: { path, sha256, headers: commitHeader(commit) },
   })
 }

@@ -39,7 +39,7 @@ test('damage in the middle: the first read is cut short, later ones are refused,
   await expect(hub.ask('/alice/r/resolve/main/w.bin')).rejects.toThrow(/aborted|hang up|ECONNRESET/)
 
   const again = await hub.ask('/alice/r/resolve/main/w.bin')
-  expect([again.status, again.json.code]).toEqual([404, 'LFS_CONTENT_MISSING'])
+  expect([again.status, again.json.code]).toEqual([404, 'LFS_CONTENT_LOST'])
   expect(again.json.error).toContain('w.bin')
   expect(again.headers['x-error-code']).toBeUndefined()
   expect((await hub.ask('/alice/r/resolve/main/o.bin')).body.equals(other)).toBe(true)

@@ -44,7 +44,7 @@ test('a source that fails before its first byte is an error answer', async () =>
     throw new Error('inner')
   }
   const answer = await fetch(
-    await serve({ open, onFailure: () => new AppError('damaged', 'LFS_CONTENT_MISSING', 'told') }),
+    await serve({ open, onFailure: () => new AppError('damaged', 'LFS_CONTENT_LOST', 'told') }),
   )
   expect(answer.status).toBe(404)
 })
