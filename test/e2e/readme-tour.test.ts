@@ -33,7 +33,7 @@ function readTour(readme: string): Step[] {
 function normalise(text: string): string {
   return text
     .replace(/\r/g, '')
-    .replace(/hf_\w+…?/g, 'TOKEN')
+    .replace(/hf_(\w+…?|…)/g, 'TOKEN')
     .replace(/\b[0-9a-f]{7,64}\b…?/g, 'HASH')
     .replace(/\d+(\.\d+)?/g, 'N')
     .replace(/\b(B|kB|MB|GB|ms|s)\b/g, 'UNIT')
