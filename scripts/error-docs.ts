@@ -1,55 +1,116 @@
 /**
- * Keeps docs/errors.md true: every code that the sources throw has a meaning in scripts/error-meanings.ts and stands in
- * a test, every meaning belongs to a code. `node scripts/error-docs.ts` checks, `--write` writes the page.
+ * Keeps docs/errors.md true: every code that the sources throw has a kind, a meaning in scripts/error-meanings/ and a
+ * test that provokes it; every meaning belongs to a code. `node scripts/error-docs.ts` checks, `--write` writes the page.
+ *
+ * Whatever is quoted and written like a code counts as one unless NOT_CODES names it, so that none is overlooked.
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { ERROR_TABLE } from '../src/base/error-table.ts'
+import { ERROR_TABLE, STATUS_OF_CODE } from '../src/base/error-table.ts'
 import { MEANINGS } from './error-meanings.ts'
 
 const PAGE = 'docs/errors.md'
-/** `'kind', 'CODE'`, as AppError and the short helpers around it take them; and codes alone, of helpers with one kind. */
-const WITH_KIND = /'([a-z-]+)',\s*'([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)'/g
-const ALONE = /\b(?:refused|fail|malformed|broken|damaged|bad|reject\w*)\(\s*'([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)'/g
+const QUOTED = /['"]([A-Z]{3,}|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)['"]/g
+const SYSTEM_CODE = /^E[A-Z]{3,}$/
+const WITH_KIND = /'([a-z-]+)',\s*'([A-Z0-9_]+)'/g
+const CALL = /new AppError\(\s*([^,]+),\s*([^,]+),/g
 
-/** Codes of `sources` with the kinds they are thrown with (empty where a helper adds the kind). */
-export function findCodes(sources: ReadonlyMap<string, string>): Map<string, Set<string>> {
+/** Words of protocols, formats, SQL and of Node that look like codes. */
+const NOT_CODES = [
+  ...['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'NO_APP_FILE'],
+  ...['XETBLOB', 'XBLBHSH', 'XBLBBND', 'XORBBLOB'],
+  ...['COMMIT', 'ROLLBACK', 'NFC', 'UTC'],
+  ...['SIGINT', 'SIGTERM', 'SIGKILL', 'MODULE_NOT_FOUND', 'UND_ERR_HEADERS_OVERFLOW'],
+]
+
+/** Kinds that no call spells out, with where they come from. */
+const KINDS_ELSEWHERE: Readonly<Record<string, readonly string[]>> = {
+  // KIND_OF_SYSTEM_CODE of base/error-table.ts.
+  SYSTEM_CALL_FAILED: ['busy', 'network', 'no-space', 'timeout', 'too-large', 'usage'],
+  // The kind of the status with which a Hub says it.
+  REPO_GATED: ['forbidden', 'unauthorized'],
+}
+
+/** Codes of kind `bug` that guard our own code: reaching one would need a test that breaks it first. */
+const UNREACHABLE: Readonly<Record<string, string>> = {}
+
+export type Codes = ReadonlyMap<string, ReadonlySet<string>>
+
+export function isCode(word: string): boolean {
+  return !NOT_CODES.includes(word) && !SYSTEM_CODE.test(word)
+}
+
+/** Codes of `sources` with the kinds they are thrown with. */
+export function findCodes(sources: ReadonlyMap<string, string>): Codes {
   const codes = new Map<string, Set<string>>()
-  const note = (code: string, kind?: string) => {
-    const kinds = codes.get(code) ?? new Set()
-    codes.set(code, kind === undefined ? kinds : kinds.add(kind))
-  }
   for (const text of sources.values()) {
-    for (const [, kind, code] of text.matchAll(WITH_KIND)) if (kind !== undefined && kind in ERROR_TABLE) note(code ?? '', kind)
-    for (const [, code] of text.matchAll(ALONE)) note(code ?? '')
+    const here = kindsOf(text)
+    for (const [code, kinds] of here) {
+      const all = codes.get(code) ?? new Set(KINDS_ELSEWHERE[code])
+      for (const kind of kinds) all.add(kind)
+      codes.set(code, all)
+    }
   }
   return codes
 }
 
+/** Of one file. A call that takes its code from a variable belongs to a helper: it serves the codes without a kind. */
+function kindsOf(text: string): Map<string, Set<string>> {
+  const codes = new Map<string, Set<string>>()
+  for (const [, code = ''] of text.matchAll(QUOTED)) if (isCode(code)) codes.set(code, new Set())
+  for (const [, kind = '', code = ''] of text.matchAll(WITH_KIND)) if (kind in ERROR_TABLE) codes.get(code)?.add(kind)
+  const ofHelpers: string[] = []
+  for (const [, first = '', second = ''] of text.matchAll(CALL)) {
+    const kinds = kindsIn(first === 'kind' ? (/const kind = .*/.exec(text)?.[0] ?? '') : first)
+    const named = [...second.matchAll(QUOTED)].map(([, code]) => code ?? '')
+    if (named.length === 0) ofHelpers.push(...kinds)
+    for (const code of named) for (const kind of kinds) codes.get(code)?.add(kind)
+  }
+  const compared = new Set([...text.matchAll(/[!=]== '([A-Z0-9_]+)'/g)].map(([, code]) => code))
+  for (const [code, kinds] of codes) {
+    if (kinds.size === 0 && !compared.has(code)) for (const kind of ofHelpers) kinds.add(kind)
+  }
+  return codes
+}
+
+function kindsIn(expression: string): string[] {
+  return [...expression.matchAll(/'([a-z-]+)'/g)].map(([, kind]) => kind ?? '').filter((kind) => kind in ERROR_TABLE)
+}
+
 /** One line per problem. `tests` is the text of all tests together. */
-export function findProblems(
-  codes: ReadonlyMap<string, unknown>,
-  meanings: Readonly<Record<string, string>>,
-  tests: string,
-): string[] {
+export function findProblems(codes: Codes, meanings: Readonly<Record<string, string>>, tests: string): string[] {
   const problems: string[] = []
-  for (const code of codes.keys()) {
-    if (meanings[code] === undefined) problems.push(`${code} has no meaning in scripts/error-meanings.ts`)
-    if (!tests.includes(code)) problems.push(`${code} stands in no test`)
+  const words = new Set(tests.match(/[A-Z][A-Z0-9_]+/g))
+  for (const [code, kinds] of codes) {
+    if (kinds.size === 0) problems.push(`${code} is thrown nowhere with a kind`)
+    if (meanings[code] === undefined) problems.push(`${code} has no meaning in scripts/error-meanings/`)
+    if (!words.has(code) && UNREACHABLE[code] === undefined) problems.push(`${code} stands in no test`)
   }
   for (const code of Object.keys(meanings)) if (!codes.has(code)) problems.push(`${code} is thrown nowhere`)
   return problems
 }
 
-export function renderPage(codes: ReadonlyMap<string, ReadonlySet<string>>): string {
+function findDeadEntries(codes: Codes): string[] {
+  const lists = { STATUS_OF_CODE, KINDS_ELSEWHERE, UNREACHABLE }
+  return Object.entries(lists).flatMap(([name, list]) =>
+    Object.keys(list)
+      .filter((code) => !codes.has(code))
+      .map((code) => `${code} in ${name} is thrown nowhere`),
+  )
+}
+
+export function renderPage(codes: Codes, meanings: Readonly<Record<string, string>>): string {
   const kinds = Object.entries(ERROR_TABLE).map(([kind, o]) => `| ${kind} | ${o.http} | ${o.exit} | ${o.retry} |`)
   const rows = [...codes.keys()].sort().map((code) => {
-    return `| \`${code}\` | ${[...(codes.get(code) ?? [])].sort().join(', ')} | ${MEANINGS[code]} |`
+    const status = STATUS_OF_CODE[code] === undefined ? '' : ` (HTTP ${STATUS_OF_CODE[code]})`
+    return `| \`${code}\` | ${[...(codes.get(code) ?? [])].sort().join(', ')}${status} | ${meanings[code]} |`
   })
   return [
     '# Errors',
     '',
-    'Generated by `node scripts/error-docs.ts --write`. A kind decides status, exit code and retry; a code says what happened.',
+    'Generated by `node scripts/error-docs.ts --write`. A kind decides HTTP status, exit code and whether trying again',
+    'can help (`renew`: with a new token or address; `later`; `elsewhere`: from another source). A code says what',
+    'happened. HTTP answers carry it as `code`, commands under `--json` too.',
     '',
     '| kind | HTTP | exit | retry |',
     '| --- | --- | --- | --- |',
@@ -74,10 +135,10 @@ function read(folders: readonly string[], wanted: (name: string) => boolean): Ma
 
 if (import.meta.main) {
   const sources = read(['src'], (name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
-  const tests = read(['src', 'test'], (name) => /\.(test|suite)\.ts$/.test(name) || name.includes('experiments'))
+  const tests = read(['src', 'test'], (name) => /\.(test|suite)\.ts$|experiments\/.*\.ts$/.test(name))
   const codes = findCodes(sources)
-  const problems = findProblems(codes, MEANINGS, [...tests.values()].join('\n'))
-  const page = renderPage(codes)
+  const problems = [...findProblems(codes, MEANINGS, [...tests.values()].join('\n')), ...findDeadEntries(codes)]
+  const page = renderPage(codes, MEANINGS)
   if (process.argv.includes('--write')) writeFileSync(PAGE, page)
   else if (readFileSync(PAGE, 'utf8') !== page) problems.push(`${PAGE} is old: node scripts/error-docs.ts --write`)
   for (const problem of problems) process.stderr.write(`error-docs: ${problem}\n`)

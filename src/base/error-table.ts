@@ -35,11 +35,9 @@ export const ERROR_TABLE: Readonly<Record<ErrorKind, ErrorOutcome>> = {
 export const EXIT_VERIFICATION_FAILED = 15
 
 /** Codes whose HTTP status is not their kind's: the protocol says so. */
-const STATUS_OF_CODE: Readonly<Record<string, number>> = {
+export const STATUS_OF_CODE: Readonly<Record<string, number>> = {
   PARENT_STALE: 412,
   LFS_OBJECT_MISSING: 422,
-  SLOW_CLIENT: 408,
-  SCHEME_UPLOADED_UNKNOWN: 400,
 }
 
 export function httpStatusOf(error: AppError): number {

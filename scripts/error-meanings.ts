@@ -1,0 +1,12 @@
+/** What each error code means to the person who sees it, and what to do. Checked by error-docs.ts. */
+import { CLIENT_MEANINGS } from './error-meanings/client.ts'
+import { FORMAT_MEANINGS } from './error-meanings/formats.ts'
+import { HUB_MEANINGS } from './error-meanings/hub.ts'
+import { STORED_MEANINGS } from './error-meanings/stored.ts'
+
+export const MEANINGS: Readonly<Record<string, string>> = {
+  ...FORMAT_MEANINGS,
+  ...STORED_MEANINGS,
+  ...HUB_MEANINGS,
+  ...CLIENT_MEANINGS,
+}

@@ -1,0 +1,32 @@
+/** Meanings of the codes that the formats throw: chunks, xorbs, shards, LZ4 frames, hashes. */
+export const FORMAT_MEANINGS: Readonly<Record<string, string>> = {
+  CHUNK_HASH_MISMATCH: 'A chunk has other bytes than its hash says. Fetch or send it again; what came is not kept.',
+  CHUNK_LENGTH_MISMATCH: 'A chunk is longer or shorter than its header says. Fetch or send it again.',
+  CHUNK_PLAIN_LENGTH_BAD: 'A chunk header claims no plain bytes or more than 128 KiB. The sender is at fault.',
+  CHUNK_STORED_LENGTH_BAD: 'A chunk header claims a stored length that no chunk has. The sender is at fault.',
+  CHUNK_VERSION_UNKNOWN: 'A chunk header has a version that is not 0. Fetch it elsewhere, or update xorbit.',
+  COMPRESSION_UNKNOWN:
+    'A chunk is compressed in a way that this program does not know. Update xorbit; a sender must use scheme 0, 1 or 2.',
+  FILE_HASH_MISMATCH: 'The chunks that came do not make the file that was named. Nothing is kept; try again.',
+  FILE_SIZE_MISMATCH: 'The chunks make a file of another size than was said. Nothing is kept; try again.',
+  HASH_MALFORMED: 'A Xet hash is 64 hexadecimal digits. Correct the address.',
+  LZ4_CHECKSUM_MISMATCH: 'A checksum inside an LZ4 frame is wrong: its bytes were changed. Fetch or send it again.',
+  LZ4_MALFORMED: 'A chunk is no legal LZ4 frame, or grows past what its header says. Fetch or send it again.',
+  LZ4_SIZE_MISMATCH: 'An LZ4 frame holds more or fewer bytes than it claims. Fetch or send it again.',
+  LZ4_TAIL_BAD: 'Bytes follow the end of an LZ4 frame. Fetch or send the chunk again.',
+  SHARD_FOOTER_MISSING: 'A shard ends without the footer that it needs. Ask for it, or send it, again.',
+  SHARD_LOOKUP_BAD: 'A lookup table of a shard is out of order or leads nowhere. Make the shard anew.',
+  SHARD_OFFSET_BAD: 'The footer of a shard points outside of its sections. Make the shard anew.',
+  SHARD_TAG_BAD: 'The bytes do not begin like a shard. Check which file was sent.',
+  SHARD_TRUNCATED: 'A shard ends before what it announces. Fetch or send it again.',
+  SHARD_VERSION_UNKNOWN:
+    'The header or footer of a shard has a version that this program does not know. Update xorbit.',
+  TERM_MISMATCH: 'A term of a file does not have the chunks or the length that its shard says. Fetch the xorb again.',
+  XORB_EMPTY: 'A xorb has at least one chunk; this one has none. Check which file was sent.',
+  XORB_FOOTER_MALFORMED: 'What follows the chunks of a xorb cannot be read as a footer. Send the chunks alone.',
+  XORB_FOOTER_MISMATCH: 'The footer of a xorb says something else than its chunks. Send the chunks alone.',
+  XORB_FULL: 'A chunk was added to a xorb that had no room for it: a fault of this program. Please report it.',
+  XORB_TOO_FEW_CHUNKS: 'A xorb ends before all of its known chunks came. Fetch it again.',
+  XORB_TOO_MANY_CHUNKS: 'A xorb has more than 8192 chunks. The sender must cut smaller ones.',
+  XORB_TRUNCATED: 'A xorb ends inside a chunk. Fetch or send it again.',
+}
