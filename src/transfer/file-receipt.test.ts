@@ -13,9 +13,9 @@ beforeEach(async () => {
 })
 afterEach(() => rm(folder, { recursive: true }))
 
-const receive = (path: string, content = 'new') =>
-  receiveFile(path, incompleteName(path), async (file) => {
-    await file.writeFile(content)
+const receive = (path: string, temp = incompleteName(path)) =>
+  receiveFile(path, temp, async (file) => {
+    await file.writeFile('new')
   })
 
 test('a file appears whole, in folders that are made for it', async () => {
@@ -29,7 +29,7 @@ test('a folder where the file should be is left alone, and so is a file where it
   await mkdir(join(folder, 'is-folder/inside'), { recursive: true })
   await expect(receive(join(folder, 'is-folder'))).rejects.toMatchObject(taken)
   await writeFile(join(folder, 'is-file'), 'old')
-  await expect(receive(join(folder, 'is-file/x'))).rejects.toMatchObject(taken)
+  await expect(receive(join(folder, 'is-file/x'), join(folder, 'temp'))).rejects.toMatchObject(taken)
   expect(await readFile(join(folder, 'is-file'), 'utf8')).toBe('old')
   expect((await readdir(folder)).sort()).toEqual(['is-file', 'is-folder'])
 })
