@@ -9,7 +9,7 @@ import type { Person } from '../git/object-writer.ts'
 import type { Oid } from '../git/oid.ts'
 import { checkRefName } from '../git/ref-name.ts'
 import type { Repository } from '../git/repository.ts'
-import { checkNamespace, checkWrite } from './access.ts'
+import { checkAdmin, checkNamespace, checkWrite } from './access.ts'
 import type { Accounts } from './accounts.ts'
 import type { Caller } from './caller.ts'
 import { applyCommit } from './commit.ts'
@@ -62,7 +62,7 @@ export class GitRepoWriter implements RepoWriter {
   async delete(caller: Caller, id: RepoId): Promise<void> {
     const { accounts, repositories } = this.#parts
     await this.#naming.run(async () => {
-      const record = checkWrite(caller, accounts.repos.find(id))
+      const record = checkAdmin(caller, accounts.repos.find(id))
       accounts.repos.delete(record.id)
       await repositories.remove(record)
     })
@@ -179,9 +179,9 @@ export class GitRepoWriter implements RepoWriter {
     return { parent: null, message, author: authorOf(caller), seconds: this.#parts.clock.nowSeconds() }
   }
 
-  /** The namespace as its user's name is written. */
+  /** The namespace as its owner's name is written. */
   #spelling(namespace: string): string {
-    return this.#parts.accounts.findUser(namespace)?.name ?? namespace
+    return this.#parts.accounts.findOwner(namespace)?.name ?? namespace
   }
 
   /** After the answer; a failure costs only speed. */
