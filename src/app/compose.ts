@@ -7,12 +7,14 @@ import type { Log } from '../base/log.ts'
 import { Holdings } from '../cas/holdings.ts'
 import { LocalCasFiles } from '../cas/local-cas-files.ts'
 import { GitCommand } from '../git/git-command.ts'
+import { actorOf } from '../http/guards/audit.ts'
 import { originOf } from '../http/origin.ts'
 import type { CasService } from '../http/routes/cas/cas-service.ts'
 import { callerOf, type HubService } from '../http/routes/hub/hub-service.ts'
 import type { Health } from '../http/routes/system/health.ts'
 import { createServer } from '../http/server.ts'
 import { Accounts } from '../hub/accounts.ts'
+import type { Caller } from '../hub/caller.ts'
 import { GitRepoReader } from '../hub/git-repo-reader.ts'
 import { GitRepoWriter } from '../hub/git-repo-writer.ts'
 import { Repositories } from '../hub/repositories.ts'
@@ -60,7 +62,11 @@ export async function compose({ home, allowedHosts, health, clock, log }: Compos
     log,
   }
   const hub: HubService = { accounts, reader, writer, files, clock, log, epoch, casTokenKey: cas.tokenKey }
-  const admin = { admin: new AccountsAdmin(accounts), callerOf: (request: FastifyRequest) => callerOf(hub, request) }
+  const admin = {
+    adminFor: (caller: Caller, request: FastifyRequest) =>
+      new AccountsAdmin({ accounts, clock, actor: actorOf(caller, request) }),
+    callerOf: (request: FastifyRequest) => callerOf(hub, request),
+  }
   const server = createServer({ cas, hub, admin, health, clock, log, allowedHosts })
   return {
     accounts,

@@ -11,6 +11,7 @@ import { runFiles } from '../base/config.ts'
 import type { Log } from '../base/log.ts'
 import { VERSION } from '../base/version.ts'
 import type { Accounts } from '../hub/accounts.ts'
+import { LOCAL_ACTOR } from '../hub/audit-log.ts'
 import { openHome } from '../store/home.ts'
 import { type Composition, compose } from './compose.ts'
 
@@ -78,6 +79,7 @@ async function firstToken(home: string, accounts: Accounts, user: string): Promi
   if (accounts.listUsers().length > 0) return null
   accounts.createUser(user, { admin: true })
   const { token } = accounts.createToken(user, { scope: 'admin', name: FIRST_TOKEN_NAME })
+  accounts.audit.append(LOCAL_ACTOR, { action: 'user.create', what: user, details: { scope: 'admin' } })
   await writeFileAtomically(file, `${token}\n`, PRIVATE)
   return token
 }

@@ -37,7 +37,8 @@ export class Organisations {
 
   removeMember(orgId: string, userId: string): void {
     const { changes } = this.#db.prepare('DELETE FROM members WHERE org_id = ? AND user_id = ?').run(orgId, userId)
-    if (changes === 0) throw new AppError('not-found', 'MEMBER_UNKNOWN', 'This user is not a member of the organisation')
+    if (changes === 0)
+      throw new AppError('not-found', 'MEMBER_UNKNOWN', 'This user is not a member of the organisation')
   }
 
   listMembers(orgId: string): Membership[] {

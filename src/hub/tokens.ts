@@ -134,7 +134,12 @@ export class Tokens {
 
   #callerOf(row: Row): Caller {
     const user = { id: String(row.user_id), name: String(row.user), kind: String(row.kind) }
-    const facts = { name: user.name, scope: row.scope as Scope, tokenName: String(row.name), expiresMs: msOf(row.expires_ms) }
+    const facts = {
+      name: user.name,
+      scope: row.scope as Scope,
+      tokenName: String(row.name),
+      expiresMs: msOf(row.expires_ms),
+    }
     const roles = this.#orgs.rolesOf(user)
     const isAdmin = row.admin === 1
     if (row.restricted !== 1) return { account: user.id, ...facts, admin: isAdmin, roles, only: null }

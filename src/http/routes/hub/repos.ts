@@ -2,8 +2,9 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { AppError } from '../../../base/app-error.ts'
-import { parseRepoId, REPO_TYPES, type RepoId, webPath } from '../../../hub/repo-id.ts'
+import { formatTypedRepoId, parseRepoId, REPO_TYPES, type RepoId, webPath } from '../../../hub/repo-id.ts'
 import type { RepoRecord } from '../../../hub/repo-table.ts'
+import { noteDeed } from '../../guards/audit.ts'
 import { readJson } from '../../guards/body.ts'
 import { originOf } from '../../origin.ts'
 import { type HubService, signedIn } from './hub-service.ts'
@@ -33,6 +34,7 @@ export function reposRoutes(app: FastifyInstance, hub: HubService): void {
       body.visibility === undefined || body.visibility === null ? body.private === true : body.visibility !== 'public'
     const files = (body.files ?? []).map(({ path, content }) => ({ path, content: Buffer.from(content, 'base64') }))
     const settings = { sdk: body.sdk ?? undefined }
+    noteDeed(request, { what: formatTypedRepoId(id), details: { private: isPrivate } })
     try {
       return describe(request, await writer.create(caller, id, { private: isPrivate, settings, files }))
     } catch (error) {
@@ -46,7 +48,9 @@ export function reposRoutes(app: FastifyInstance, hub: HubService): void {
   app.delete('/api/repos/delete', async (request, reply) => {
     const caller = await signedIn(hub, request)
     const body = await readJson(request, BODY_BYTES_MAX, NAMED)
-    await writer.delete(caller, idOf(body, caller.name ?? ''))
+    const id = idOf(body, caller.name ?? '')
+    noteDeed(request, { what: formatTypedRepoId(id) })
+    await writer.delete(caller, id)
     return reply.type('text/plain; charset=utf-8').send('OK')
   })
 }

@@ -52,7 +52,9 @@ function tokenJson(hub: HubService, { scope }: Caller, { name, createdMs, expire
     role: repos === null ? role : 'fineGrained',
     createdAt: new Date(createdMs).toISOString(),
     ...(expiresMs === null ? {} : { expiresAt: new Date(expiresMs).toISOString() }),
-    ...(repos === null ? {} : { fineGrained: { canReadGatedRepos: false, global: [], scoped: scoped(hub, repos, role) } }),
+    ...(repos === null
+      ? {}
+      : { fineGrained: { canReadGatedRepos: false, global: [], scoped: scoped(hub, repos, role) } }),
   }
 }
 
