@@ -13,7 +13,7 @@ import { VERSION } from '../base/version.ts'
 import type { Accounts } from '../hub/accounts.ts'
 import { LOCAL_ACTOR } from '../hub/audit-log.ts'
 import { openHome } from '../store/home.ts'
-import { type Composition, compose } from './compose.ts'
+import { type Composition, compose, type ServerLimits } from './compose.ts'
 
 const PRIVATE = 0o600
 const FIRST_TOKEN_NAME = 'first'
@@ -26,6 +26,7 @@ export interface ServeOptions {
   readonly port: number
   readonly allowedHosts: readonly string[]
   readonly firstUser: string
+  readonly limits?: ServerLimits | undefined
   readonly log: Log
 }
 
@@ -47,7 +48,7 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
   let parts: Composition | null = null
   try {
     const allowedHosts = [...options.allowedHosts, options.host].map((name) => name.toLowerCase())
-    parts = await compose({ home: path, allowedHosts, health, clock, log })
+    parts = await compose({ home: path, allowedHosts, health, limits: options.limits, clock, log })
     const token = await firstToken(path, parts.accounts, options.firstUser)
     checkExposure(options.host, parts.accounts)
     const url = await listen(parts, options)

@@ -155,11 +155,8 @@ describe('a token for some repositories', () => {
   test('has scope read or write and names at least one', () => {
     accounts.createUser('ann')
     const repo = addRepo('ann/one')
-    for (const options of [{ scope: 'admin', repos: [repo] }, { repos: [] }] as const) {
-      expect(codeOf(() => callerWith('ann', options as { scope?: Scope; repos: RepoRecord[] }))).toBe(
-        'TOKEN_LIMITS_INVALID',
-      )
-    }
+    const wishes: { scope?: Scope; repos: RepoRecord[] }[] = [{ scope: 'admin', repos: [repo] }, { repos: [] }]
+    for (const options of wishes) expect(codeOf(() => callerWith('ann', options))).toBe('TOKEN_LIMITS_INVALID')
     expect(accounts.findUser('ann')?.admin).toBe(false)
   })
 

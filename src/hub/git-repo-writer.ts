@@ -53,6 +53,7 @@ export class GitRepoWriter implements RepoWriter {
         const message = `You already created this ${id.type} repo: ${formatRepoId(known)}`
         throw new AppError('conflict', 'REPO_EXISTS', message, { data: { repo: known } })
       }
+      accounts.quotas.checkRepoCount(id.namespace)
       await repositories.create(id, (repository) => this.#firstCommit(repository, caller, options))
       const row = { id: RepoTable.newId(), private: options.private, settings: options.settings }
       return accounts.repos.insert(id, row)
@@ -73,16 +74,25 @@ export class GitRepoWriter implements RepoWriter {
     const { record, repository } = await this.#open(caller, id)
     const ref = writableRef(revision)
     if ((await repository.findCommit(ref)) === null) throw revisionNotFound(revision)
+    let taken: number | null = null
+    const takeBytes = (bytes: number) => {
+      if (taken === null) accounts.quotas.take(record, bytes)
+      taken ??= bytes
+    }
     const commit = await applyCommit(
       {
         ...{ repository, files, ref, repoId: record.id, account: caller.account, author: authorOf(caller) },
         nowSeconds: () => clock.nowSeconds(),
+        takeBytes,
         checkStillThere: () => void checkWrite(caller, accounts.repos.find(record)),
         snapshot: (at) => reader.snapshot(record, repository, { revision, commit: at }),
         findAt: async (at, path) => (await (await reader.at(caller, id, at)).getFile(path)).oid,
       },
       body,
-    )
+    ).catch((error: unknown) => {
+      if (taken !== null) accounts.quotas.give(record, taken)
+      throw error
+    })
     this.#maintain(repository)
     return commit
   }

@@ -11,13 +11,13 @@ import { type HubService, signedIn } from './hub-service.ts'
 
 const BODY_BYTES_MAX = 8 * 1024 * 1024
 
-const NAMED = z.object({
+export const NAMED_REPO = z.object({
   name: z.string(),
   organization: z.string().nullish(),
   type: z.enum(REPO_TYPES).nullish(),
 })
 
-const CREATE = NAMED.extend({
+export const NEW_REPO = NAMED_REPO.extend({
   private: z.boolean().nullish(),
   visibility: z.enum(['public', 'private', 'protected']).nullish(),
   sdk: z.string().max(50).nullish(),
@@ -28,7 +28,7 @@ export function reposRoutes(app: FastifyInstance, hub: HubService): void {
   const { writer } = hub
   app.post('/api/repos/create', async (request) => {
     const caller = await signedIn(hub, request)
-    const body = await readJson(request, BODY_BYTES_MAX, CREATE)
+    const body = await readJson(request, BODY_BYTES_MAX, NEW_REPO)
     const id = idOf(body, caller.name ?? '')
     const isPrivate =
       body.visibility === undefined || body.visibility === null ? body.private === true : body.visibility !== 'public'
@@ -47,7 +47,7 @@ export function reposRoutes(app: FastifyInstance, hub: HubService): void {
 
   app.delete('/api/repos/delete', async (request, reply) => {
     const caller = await signedIn(hub, request)
-    const body = await readJson(request, BODY_BYTES_MAX, NAMED)
+    const body = await readJson(request, BODY_BYTES_MAX, NAMED_REPO)
     const id = idOf(body, caller.name ?? '')
     noteDeed(request, { what: formatTypedRepoId(id) })
     await writer.delete(caller, id)
@@ -56,7 +56,7 @@ export function reposRoutes(app: FastifyInstance, hub: HubService): void {
 }
 
 /** `name` alone is the caller's own; some clients write the namespace into it. */
-function idOf({ name, organization, type }: z.infer<typeof NAMED>, caller: string): RepoId {
+function idOf({ name, organization, type }: z.infer<typeof NAMED_REPO>, caller: string): RepoId {
   const full = name.includes('/') && !organization ? name : `${organization || caller}/${name}`
   return parseRepoId(full, type ?? 'model')
 }
