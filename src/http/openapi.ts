@@ -58,7 +58,7 @@ function operationOf(method: string, url: string): Operation {
   const names = [...pathOf(url).matchAll(/\{(\w+)\}/g)].map(([, name]) => name)
   const parameters = names.map((name) => ({ name, in: 'path', required: true, schema: { type: 'string' } }))
   return {
-    operationId: `${method.toLowerCase()} ${url}`.replace(/\W+/g, '_').replace(/_$/, ''),
+    operationId: `${method.toLowerCase()} ${pathOf(url)}`.replace(/\W+/g, '_').replace(/_$/, ''),
     summary,
     tags: [tagOf(url)],
     parameters,
@@ -69,7 +69,9 @@ function operationOf(method: string, url: string): Operation {
 }
 
 function jsonSchema(body: z.ZodType): object {
-  return z.toJSONSchema(body, { io: 'input', unrepresentable: 'any' })
+  // The document says once which dialect it uses.
+  const { $schema: _dialect, ...schema } = z.toJSONSchema(body, { io: 'input', unrepresentable: 'any' })
+  return schema
 }
 
 function bodyOf(type: string, schema: object): object {

@@ -21,6 +21,10 @@ const ACTIONS: readonly (readonly [route: RegExp, action: string])[] = [
   [/^DELETE \/api\/.*\/branch\/\*$/, 'branch.delete'],
   [/^POST \/api\/.*\/tag\/\*$/, 'tag.create'],
   [/^DELETE \/api\/.*\/tag\/\*$/, 'tag.delete'],
+  [/^POST \/api\/.*\/super-squash\/\*$/, 'squash'],
+  [/^\w+ \/api\/.*\/lfs-files/, 'lfs.delete'],
+  [/^\w+ \/api\/.*\/discussions/, 'discussion'],
+  [/^\w+ \/.*(user-access-request|ask-access)/, 'access-request'],
 ]
 
 /** Questions with a body; bytes, which no commit names yet; and what writes lines of its own. */
@@ -54,11 +58,16 @@ export function addAudit(app: FastifyInstance, accounts: Accounts): void {
   })
 }
 
+/** What a line calls a request of this route; null where nobody has named it yet. */
+export function actionOf(route: string): string | null {
+  return ACTIONS.find(([pattern]) => pattern.test(route))?.[1] ?? null
+}
+
 function deedOf(request: FastifyRequest, route: string): Deed {
   const { ns, name, '*': rest } = request.params as Readonly<Record<string, string | undefined>>
   const type = /^\/(?:api\/)?(datasets|spaces)\//.exec(request.routeOptions.url ?? '')?.[1]
   const repo = ns === undefined || name === undefined ? '-' : `${type === undefined ? '' : `${type}/`}${ns}/${name}`
-  const action = ACTIONS.find(([pattern]) => pattern.test(route))?.[1] ?? route
+  const action = actionOf(route) ?? route
   const { details, ...noted } = notes.get(request) ?? {}
   return { action, what: repo, ...noted, details: { ...(rest === undefined ? {} : { ref: rest }), ...details } }
 }

@@ -12,8 +12,10 @@ export function addMeasures(app: FastifyInstance, metrics: Metrics, clock: Clock
     'Time from headers to the end of the answer',
     SECONDS,
   )
-  const received = metrics.counter('xorbit_http_received_bytes_total', 'Bytes of request bodies, as read from sockets')
+  const received = metrics.counter('xorbit_http_received_bytes_total', 'Bytes of requests, as read from sockets')
   const sent = metrics.counter('xorbit_http_sent_bytes_total', 'Bytes of answers, as written to sockets')
+  /** What earlier requests of a connection have read: a small body comes along with its headers. */
+  const readBefore = new WeakMap<object, number>()
   let open = 0
   let uploads = 0
   metrics.gauge('xorbit_http_requests_open', 'Requests being answered now', () => open)
@@ -21,7 +23,7 @@ export function addMeasures(app: FastifyInstance, metrics: Metrics, clock: Clock
 
   app.addHook('onRequest', async ({ raw, routeOptions, method }, reply) => {
     const { socket } = raw
-    const start = { ms: clock.monotonicMs(), read: socket.bytesRead, written: socket.bytesWritten }
+    const start = { ms: clock.monotonicMs(), read: readBefore.get(socket) ?? 0, written: socket.bytesWritten }
     open++
     if (!raw.complete) {
       uploads++
@@ -33,6 +35,7 @@ export function addMeasures(app: FastifyInstance, metrics: Metrics, clock: Clock
       requests.add({ method, route, status: reply.raw.headersSent ? String(reply.raw.statusCode) : 'cut' })
       seconds.observe({ method, route }, (clock.monotonicMs() - start.ms) / 1000)
       received.add({ route }, Math.max(socket.bytesRead - start.read, 0))
+      readBefore.set(socket, socket.bytesRead)
       sent.add({ route }, Math.max(socket.bytesWritten - start.written, 0))
     })
   })
