@@ -34,7 +34,7 @@ test.each([
   ['{"type":"validating"}\n', 'upstream', 'SHARD_REPLY_UNFINISHED'],
   ['', 'upstream', 'SHARD_REPLY_UNFINISHED'],
   ['garbage\n', 'malformed', 'JSON_MALFORMED'],
-  ['7\n', 'malformed', 'REPLY_SHAPE_BAD'],
+  ['7\n', 'malformed', 'JSON_MALFORMED'],
   ['x'.repeat(1_100_000), 'malformed', 'REPLY_TOO_LARGE'],
 ])('refuses %j', async (text, kind, code) => {
   await expect(readShardReply(reply(text, 65_536))).rejects.toMatchObject({ kind, code })

@@ -22,7 +22,7 @@ export async function readShardReply(reply: HttpReply): Promise<boolean> {
 function parseLine(line: string, where: string): { type?: unknown; message?: unknown; retryable?: unknown } {
   const value = parseJson(where, Buffer.from(line))
   if (typeof value === 'object' && value !== null) return value
-  throw new AppError('malformed', 'REPLY_SHAPE_BAD', `${where}: a line of the answer is no object`)
+  throw new AppError('malformed', 'JSON_MALFORMED', `${where}: a line of the answer is no object`)
 }
 
 async function* linesOf({ body, where }: HttpReply): AsyncGenerator<string> {
