@@ -6,6 +6,7 @@ import { systemClock } from '../base/clock.ts'
 import { runFiles } from '../base/config.ts'
 import { HttpClient } from '../base/http-client.ts'
 import { Accounts } from '../hub/accounts.ts'
+import { LOCAL_ACTOR } from '../hub/audit-log.ts'
 import { type Home, openHome } from '../store/home.ts'
 import { AccountsAdmin, type Admin } from './admin.ts'
 import { RemoteAdmin } from './remote-admin.ts'
@@ -15,7 +16,7 @@ export async function withAdmin<T>(path: string, action: (admin: Admin) => Promi
   if (home === null) return withServer(path, action)
   const accounts = Accounts.open(join(path, 'accounts.db'), systemClock)
   try {
-    return await action(new AccountsAdmin(accounts))
+    return await action(new AccountsAdmin({ accounts, clock: systemClock, actor: LOCAL_ACTOR }))
   } finally {
     accounts.close()
     home.lock.release()

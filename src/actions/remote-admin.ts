@@ -1,8 +1,10 @@
 /** Administration of a running server through its control routes. */
 import { AppError, type ErrorKind } from '../base/app-error.ts'
 import type { HttpClient } from '../base/http-client.ts'
+import type { AuditLine, AuditPage } from '../hub/audit-log.ts'
 import type { Scope } from '../hub/caller.ts'
-import type { Admin, IssuedToken, ListedToken } from './admin.ts'
+import type { Membership } from '../hub/organisations.ts'
+import type { Admin, IssuedToken, ListedOrg, ListedToken, ListedUser, TokenWishes } from './admin.ts'
 
 const REFUSALS: Readonly<Record<number, ErrorKind>> = {
   400: 'usage',
@@ -26,17 +28,52 @@ export class RemoteAdmin implements Admin {
     return (await this.#call('POST', 'users', { user, scope })) as IssuedToken
   }
 
-  async createToken(user: string, options: { scope: Scope; name?: string | undefined }): Promise<IssuedToken> {
-    return (await this.#call('POST', 'tokens', { user, ...options })) as IssuedToken
+  async listUsers(): Promise<ListedUser[]> {
+    return (await this.#call('GET', 'users')) as ListedUser[]
   }
 
-  async listTokens(user?: string): Promise<ListedToken[]> {
-    const query = user === undefined ? '' : `?user=${encodeURIComponent(user)}`
+  async removeUser(user: string): Promise<void> {
+    await this.#call('DELETE', `users/${encodeURIComponent(user)}`)
+  }
+
+  async createOrg(org: string): Promise<void> {
+    await this.#call('POST', 'orgs', { org })
+  }
+
+  async listOrgs(): Promise<ListedOrg[]> {
+    return (await this.#call('GET', 'orgs')) as ListedOrg[]
+  }
+
+  async removeOrg(org: string): Promise<void> {
+    await this.#call('DELETE', `orgs/${encodeURIComponent(org)}`)
+  }
+
+  async setMember({ org, user, role }: Membership): Promise<void> {
+    await this.#call('POST', `orgs/${encodeURIComponent(org)}/members`, { user, role })
+  }
+
+  async removeMember({ org, user }: Omit<Membership, 'role'>): Promise<void> {
+    await this.#call('DELETE', `orgs/${encodeURIComponent(org)}/members/${encodeURIComponent(user)}`)
+  }
+
+  async createToken(owner: string, wishes: TokenWishes): Promise<IssuedToken> {
+    return (await this.#call('POST', 'tokens', { user: owner, ...wishes })) as IssuedToken
+  }
+
+  async listTokens(owner?: string): Promise<ListedToken[]> {
+    const query = owner === undefined ? '' : `?user=${encodeURIComponent(owner)}`
     return (await this.#call('GET', `tokens${query}`)) as ListedToken[]
   }
 
   async revokeToken(id: string): Promise<void> {
     await this.#call('DELETE', `tokens/${encodeURIComponent(id)}`)
+  }
+
+  async listAudit({ sinceMs, after, count }: AuditPage): Promise<AuditLine[]> {
+    const query = new URLSearchParams({ limit: String(count) })
+    if (sinceMs !== undefined) query.set('since', String(sinceMs))
+    if (after !== undefined) query.set('after', String(after))
+    return (await this.#call('GET', `audit?${query}`)) as AuditLine[]
   }
 
   async #call(method: 'GET' | 'POST' | 'DELETE', path: string, body?: object): Promise<unknown> {

@@ -4,17 +4,22 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { AccountsAdmin } from '../actions/admin.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
+import { Metrics } from '../base/metrics.ts'
 import { Holdings } from '../cas/holdings.ts'
 import { LocalCasFiles } from '../cas/local-cas-files.ts'
 import { GitCommand } from '../git/git-command.ts'
+import { actorOf } from '../http/guards/audit.ts'
+import type { RateLimits } from '../http/guards/rate-limit.ts'
 import { originOf } from '../http/origin.ts'
 import type { CasService } from '../http/routes/cas/cas-service.ts'
 import { callerOf, type HubService } from '../http/routes/hub/hub-service.ts'
 import type { Health } from '../http/routes/system/health.ts'
 import { createServer } from '../http/server.ts'
 import { Accounts } from '../hub/accounts.ts'
+import type { Caller } from '../hub/caller.ts'
 import { GitRepoReader } from '../hub/git-repo-reader.ts'
 import { GitRepoWriter } from '../hub/git-repo-writer.ts'
+import type { QuotaLimits } from '../hub/quotas.ts'
 import { Repositories } from '../hub/repositories.ts'
 import { FsBlobStore } from '../store/fs-blob-store.ts'
 import { SqliteCatalog } from '../store/sqlite-catalog.ts'
@@ -25,17 +30,32 @@ export interface Composition {
   close(): Promise<void>
 }
 
+/** What namespaces may hold and clients may ask, where not the usual. */
+export interface ServerLimits {
+  readonly rates?: Partial<RateLimits>
+  readonly quotas?: Partial<QuotaLimits>
+}
+
 export interface ComposeOptions {
   readonly home: string
   readonly allowedHosts: readonly string[]
   readonly health: Health
+  readonly limits?: ServerLimits | undefined
   readonly clock: Clock
   readonly log: Log
 }
 
 /** Opens the databases, the blobs and the repositories; the caller holds the lock of the home. */
-export async function compose({ home, allowedHosts, health, clock, log }: ComposeOptions): Promise<Composition> {
+export async function compose({
+  home,
+  allowedHosts,
+  health,
+  limits = {},
+  clock,
+  log,
+}: ComposeOptions): Promise<Composition> {
   const accounts = Accounts.open(join(home, 'accounts.db'), clock)
+  accounts.quotas.limit(limits.quotas ?? {})
   const catalog = new SqliteCatalog(join(home, 'catalog.db'))
   const { epoch } = accounts
   const blobs = await FsBlobStore.create(join(home, 'blobs'), {
@@ -60,8 +80,13 @@ export async function compose({ home, allowedHosts, health, clock, log }: Compos
     log,
   }
   const hub: HubService = { accounts, reader, writer, files, clock, log, epoch, casTokenKey: cas.tokenKey }
-  const admin = { admin: new AccountsAdmin(accounts), callerOf: (request: FastifyRequest) => callerOf(hub, request) }
-  const server = createServer({ cas, hub, admin, health, clock, log, allowedHosts })
+  const admin = {
+    adminFor: (caller: Caller, request: FastifyRequest) =>
+      new AccountsAdmin({ accounts, clock, actor: actorOf(caller, request) }),
+    callerOf: (request: FastifyRequest) => callerOf(hub, request),
+  }
+  const metrics = new Metrics()
+  const server = createServer({ cas, hub, admin, health, metrics, rates: limits.rates, clock, log, allowedHosts })
   return {
     accounts,
     server,

@@ -11,8 +11,9 @@ import { runFiles } from '../base/config.ts'
 import type { Log } from '../base/log.ts'
 import { VERSION } from '../base/version.ts'
 import type { Accounts } from '../hub/accounts.ts'
+import { LOCAL_ACTOR } from '../hub/audit-log.ts'
 import { openHome } from '../store/home.ts'
-import { type Composition, compose } from './compose.ts'
+import { type Composition, compose, type ServerLimits } from './compose.ts'
 
 const PRIVATE = 0o600
 const FIRST_TOKEN_NAME = 'first'
@@ -25,6 +26,7 @@ export interface ServeOptions {
   readonly port: number
   readonly allowedHosts: readonly string[]
   readonly firstUser: string
+  readonly limits?: ServerLimits | undefined
   readonly log: Log
 }
 
@@ -46,7 +48,7 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
   let parts: Composition | null = null
   try {
     const allowedHosts = [...options.allowedHosts, options.host].map((name) => name.toLowerCase())
-    parts = await compose({ home: path, allowedHosts, health, clock, log })
+    parts = await compose({ home: path, allowedHosts, health, limits: options.limits, clock, log })
     const token = await firstToken(path, parts.accounts, options.firstUser)
     checkExposure(options.host, parts.accounts)
     const url = await listen(parts, options)
@@ -78,6 +80,7 @@ async function firstToken(home: string, accounts: Accounts, user: string): Promi
   if (accounts.listUsers().length > 0) return null
   accounts.createUser(user, { admin: true })
   const { token } = accounts.createToken(user, { scope: 'admin', name: FIRST_TOKEN_NAME })
+  accounts.audit.append(LOCAL_ACTOR, { action: 'user.create', what: user, details: { scope: 'admin' } })
   await writeFileAtomically(file, `${token}\n`, PRIVATE)
   return token
 }

@@ -1,11 +1,16 @@
-/** Who may do what with a repository. A public one is read by all, everything else belongs to its namespace. */
-import { type Caller, hasScope } from './caller.ts'
+/**
+ * Who may do what with a repository. A public one is read by all; everything else belongs to its namespace: the user of
+ * that name, or the members of that organisation by their roles. A token narrows this by its scope and, where it names
+ * repositories, to those.
+ */
+import { type Caller, hasScope, includesRole, type Role, roleIn } from './caller.ts'
 import { lacksScope, notYours, repoNotFound } from './hub-error.ts'
 import { formatRepoId, type RepoId } from './repo-id.ts'
-import type { RepoRecord } from './repo-table.ts'
+import type { RepoRecord, Visibility } from './repo-table.ts'
 
 export function mayRead(caller: Caller, repo: RepoRecord): boolean {
-  return !repo.private || (hasScope(caller, 'read') && owns(caller, repo))
+  if (!repo.private) return true
+  return hasScope(caller, 'read') && isMeant(caller, repo) && roleIn(caller, repo.namespace) !== null
 }
 
 /** Throws as if the repository did not exist unless the caller may see it. */
@@ -17,16 +22,39 @@ export function checkRead(caller: Caller, repo: RepoRecord | null): RepoRecord {
 /** Visible first: who may not even see it learns nothing more. */
 export function checkWrite(caller: Caller, repo: RepoRecord | null): RepoRecord {
   const seen = checkRead(caller, repo)
-  checkNamespace(caller, seen, `write to ${seen.type} ${formatRepoId(seen)}`)
+  checkRight(caller, seen, { role: 'write', action: `write to ${seen.type} ${formatRepoId(seen)}` })
   return seen
 }
 
-/** Throws unless the caller may make, change and delete repositories named so. */
-export function checkNamespace(caller: Caller, id: RepoId, action: string): void {
-  if (!hasScope(caller, 'write')) throw lacksScope(caller, action)
-  if (!owns(caller, id)) throw notYours(caller, action)
+/** For what changes the repository itself: delete it, move it, change who may see it. */
+export function checkAdmin(caller: Caller, repo: RepoRecord | null): RepoRecord {
+  const seen = checkRead(caller, repo)
+  checkRight(caller, seen, { role: 'admin', action: `administer ${seen.type} ${formatRepoId(seen)}` })
+  return seen
 }
 
-function owns(caller: Caller, id: RepoId): boolean {
-  return caller.admin || (caller.name !== null && caller.name.toLowerCase() === id.namespace.toLowerCase())
+/** Throws unless the caller may make repositories named so. A token for some repositories makes no others. */
+export function checkNamespace(caller: Caller, id: RepoId, action: string): void {
+  if (!hasScope(caller, 'write')) throw lacksScope(caller, action)
+  if (caller.only !== null || !includesRole(roleIn(caller, id.namespace), 'write')) throw notYours(caller, action)
+}
+
+/** The private repositories that listings may show to the caller. */
+export function visibilityFor(caller: Caller): Visibility {
+  if (!hasScope(caller, 'read')) return { namespaces: [], ids: null }
+  return visibilityOf(caller)
+}
+
+/** The same for whoever may read: what the CAS is told. */
+export function visibilityOf({ admin, roles, only }: Pick<Caller, 'admin' | 'roles' | 'only'>): Visibility {
+  return { namespaces: admin ? null : roles.map(({ namespace }) => namespace), ids: only === null ? null : [...only] }
+}
+
+function checkRight(caller: Caller, repo: RepoRecord, { role, action }: { role: Role; action: string }): void {
+  if (!hasScope(caller, 'write')) throw lacksScope(caller, action)
+  if (!isMeant(caller, repo) || !includesRole(roleIn(caller, repo.namespace), role)) throw notYours(caller, action)
+}
+
+function isMeant({ only }: Caller, { id }: RepoRecord): boolean {
+  return only === null || only.has(id)
 }

@@ -35,6 +35,7 @@ function parts(over: Partial<CommitParts> = {}): CommitParts {
     author: { name: 'a', email: 'a@b' },
     ref: 'refs/heads/main',
     nowSeconds: () => 1,
+    takeBytes: () => undefined,
     checkStillThere: () => undefined,
     snapshot: () => ({ list: async () => new RepoListing([]) }) as unknown as Snapshot,
     findAt: async () => 'x' as Oid,

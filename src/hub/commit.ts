@@ -12,6 +12,7 @@ import type { ObjectWriter, Person, TreeChange } from '../git/object-writer.ts'
 import type { Oid } from '../git/oid.ts'
 import type { Repository } from '../git/repository.ts'
 import type { FileHash } from '../xet/hash.ts'
+import { repoAccount } from './accounts.ts'
 import { type CommitHeader, type CommitLine, readCommitLines } from './commit-lines.ts'
 import { TreeDraft, type TreeOperation } from './commit-plan.ts'
 import { lfsLine } from './default-attributes.ts'
@@ -37,6 +38,8 @@ export interface CommitParts {
   /** Throws when the repository was deleted meanwhile. */
   checkStillThere(): void
   snapshot(commit: Oid): Snapshot
+  /** Counts what the commit adds to the repository, once; throws when it is too much. */
+  takeBytes(bytes: number): void
   /** For `copyFile` with a revision: the blob at that path. */
   findAt(revision: string, path: string): Promise<Oid>
 }
@@ -47,6 +50,8 @@ interface Draft {
   /** Paths that must be under git-lfs. */
   readonly lfsPaths: readonly string[]
   readonly files: readonly FileHash[]
+  /** Of files that this repository did not hold. */
+  readonly addedBytes: number
   /** Texts of .gitattributes files by path, as the commit brings them. */
   readonly attributeTexts: ReadonlyMap<string, string>
 }
@@ -78,6 +83,7 @@ async function tryCommit(parts: CommitParts, draft: Draft, writer: ObjectWriter)
   if (header.parentCommit !== null && !parent.startsWith(header.parentCommit)) throw parentStale(parent)
   const changes = await planChanges({ repository, snapshot: parts.snapshot(parent), writer }, draft)
   if (changes.length === 0) return parent
+  parts.takeBytes(draft.addedBytes)
   const message = `${`${header.summary}\n\n${header.description}`.trimEnd()}\n`
   const spec = { parent, changes, message, author: parts.author, seconds: parts.nowSeconds() }
   const commit = await writer.putCommit(spec)
@@ -131,12 +137,14 @@ async function readDraft(parts: CommitParts, body: AsyncIterable<Uint8Array>, wr
   }
   const large = new LargeFiles(parts)
   let header: CommitHeader | null = null
+  let smallBytes = 0
   for await (const line of readCommitLines(body)) {
+    if (line.key === 'file') smallBytes += line.content.length
     if (line.key === 'header') header = line.value
     else draft.operations.push(await toOperation(parts, line, { draft, large, writer }))
   }
   const files = large.finish()
-  return { ...draft, header: header as CommitHeader, files }
+  return { ...draft, header: header as CommitHeader, files, addedBytes: smallBytes + large.addedBytes }
 }
 
 interface Collected {
@@ -185,6 +193,8 @@ class LargeFiles {
   readonly #found = new Map<string, StoredFile>()
   readonly #missing: { path: string; oid: string }[] = []
   #missingCount = 0
+  /** Of those that the repository did not hold. */
+  addedBytes = 0
 
   constructor(parts: CommitParts) {
     this.#parts = parts
@@ -192,13 +202,17 @@ class LargeFiles {
 
   /** The file's size; of a missing one the size named, as `finish` will throw. */
   async take(path: string, { sha256, size }: { sha256: string; size: number | null }): Promise<number> {
-    const stored = this.#found.get(sha256) ?? (await this.#parts.files.findVerified(this.#parts.account, sha256))
+    const { files, account, repoId } = this.#parts
+    const known = this.#found.get(sha256)
+    const stored = known ?? (await files.findVerified(account, sha256))
     if (stored === null || (size !== null && stored.size !== size)) {
       this.#missingCount++
       if (this.#missing.length < MISSING_LISTED_MAX) this.#missing.push({ path, oid: sha256 })
       return size ?? 0
     }
     this.#found.set(sha256, stored)
+    const isHeld = known !== undefined || (await files.findVerified(repoAccount(repoId), sha256)) !== null
+    if (!isHeld) this.addedBytes += stored.size
     return stored.size
   }
 

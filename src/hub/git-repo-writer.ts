@@ -9,7 +9,7 @@ import type { Person } from '../git/object-writer.ts'
 import type { Oid } from '../git/oid.ts'
 import { checkRefName } from '../git/ref-name.ts'
 import type { Repository } from '../git/repository.ts'
-import { checkNamespace, checkWrite } from './access.ts'
+import { checkAdmin, checkNamespace, checkWrite } from './access.ts'
 import type { Accounts } from './accounts.ts'
 import type { Caller } from './caller.ts'
 import { applyCommit } from './commit.ts'
@@ -53,6 +53,7 @@ export class GitRepoWriter implements RepoWriter {
         const message = `You already created this ${id.type} repo: ${formatRepoId(known)}`
         throw new AppError('conflict', 'REPO_EXISTS', message, { data: { repo: known } })
       }
+      accounts.quotas.checkRepoCount(id.namespace)
       await repositories.create(id, (repository) => this.#firstCommit(repository, caller, options))
       const row = { id: RepoTable.newId(), private: options.private, settings: options.settings }
       return accounts.repos.insert(id, row)
@@ -62,7 +63,7 @@ export class GitRepoWriter implements RepoWriter {
   async delete(caller: Caller, id: RepoId): Promise<void> {
     const { accounts, repositories } = this.#parts
     await this.#naming.run(async () => {
-      const record = checkWrite(caller, accounts.repos.find(id))
+      const record = checkAdmin(caller, accounts.repos.find(id))
       accounts.repos.delete(record.id)
       await repositories.remove(record)
     })
@@ -73,16 +74,25 @@ export class GitRepoWriter implements RepoWriter {
     const { record, repository } = await this.#open(caller, id)
     const ref = writableRef(revision)
     if ((await repository.findCommit(ref)) === null) throw revisionNotFound(revision)
+    let taken: number | null = null
+    const takeBytes = (bytes: number) => {
+      if (taken === null) accounts.quotas.take(record, bytes)
+      taken ??= bytes
+    }
     const commit = await applyCommit(
       {
         ...{ repository, files, ref, repoId: record.id, account: caller.account, author: authorOf(caller) },
         nowSeconds: () => clock.nowSeconds(),
+        takeBytes,
         checkStillThere: () => void checkWrite(caller, accounts.repos.find(record)),
         snapshot: (at) => reader.snapshot(record, repository, { revision, commit: at }),
         findAt: async (at, path) => (await (await reader.at(caller, id, at)).getFile(path)).oid,
       },
       body,
-    )
+    ).catch((error: unknown) => {
+      if (taken !== null) accounts.quotas.give(record, taken)
+      throw error
+    })
     this.#maintain(repository)
     return commit
   }
@@ -179,9 +189,9 @@ export class GitRepoWriter implements RepoWriter {
     return { parent: null, message, author: authorOf(caller), seconds: this.#parts.clock.nowSeconds() }
   }
 
-  /** The namespace as its user's name is written. */
+  /** The namespace as its owner's name is written. */
   #spelling(namespace: string): string {
-    return this.#parts.accounts.findUser(namespace)?.name ?? namespace
+    return this.#parts.accounts.findOwner(namespace)?.name ?? namespace
   }
 
   /** After the answer; a failure costs only speed. */

@@ -44,6 +44,17 @@ export function parseRepoId(text: string, type: RepoType = 'model'): RepoId {
   return { type, namespace, name }
 }
 
+/** Reads `namespace/name`, `datasets/namespace/name` or `spaces/namespace/name`. */
+export function parseTypedRepoId(text: string): RepoId {
+  const type = REPO_TYPES.find((one) => one !== 'model' && text.startsWith(`${one}s/`))
+  return type === undefined ? parseRepoId(text) : parseRepoId(text.slice(type.length + 2), type)
+}
+
+/** What `parseTypedRepoId` reads. */
+export function formatTypedRepoId(id: RepoId): string {
+  return webPath(id).slice(1)
+}
+
 export function findRepoType(text: string): RepoType | null {
   return REPO_TYPES.find((type) => type === text) ?? null
 }

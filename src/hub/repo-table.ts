@@ -24,19 +24,29 @@ export interface NewRepo {
   readonly settings: RepoSettings
 }
 
-export interface RepoFilter {
+/** Which private repositories are shown besides the public ones. */
+export interface Visibility {
+  /** Those of these namespaces; null for all. */
+  readonly namespaces: readonly string[] | null
+  /** And of them only these, by opaque id; null or absent for no such limit. */
+  readonly ids?: readonly string[] | null
+}
+
+export interface RepoFilter extends Visibility {
   readonly type: RepoType
   readonly author?: string | undefined
   /** Part of `namespace/name`, any case. */
   readonly search?: string | undefined
-  /** Namespaces whose private repositories are listed too; null for all. */
-  readonly namespaces: readonly string[] | null
   /** Continue after this row. */
   readonly after?: number | undefined
   readonly count: number
 }
 
 type Row = Record<string, SQLOutputValue>
+
+/** With the values of `valuesOf`. */
+const VISIBLE = `(private = 0 OR ((? OR owner_key IN (SELECT value FROM json_each(?)))
+  AND (? OR id IN (SELECT value FROM json_each(?)))))`
 
 export class RepoTable {
   readonly #db: DatabaseSync
@@ -80,32 +90,44 @@ export class RepoTable {
   }
 
   /** Newest first. `last` is where a next page continues, null at the end. */
-  list({ type, author, search, namespaces, after, count }: RepoFilter): { repos: RepoRecord[]; last: number | null } {
-    const owners = JSON.stringify(namespaces?.map((namespace) => namespace.toLowerCase()) ?? [])
-    const sql = `SELECT * FROM repos WHERE type = ? AND seq < ?
-      AND (private = 0 OR ? OR owner_key IN (SELECT value FROM json_each(?)))
+  list({ type, author, search, after, count, ...visible }: RepoFilter): { repos: RepoRecord[]; last: number | null } {
+    const sql = `SELECT * FROM repos WHERE type = ? AND seq < ? AND ${VISIBLE}
       AND (? IS NULL OR owner_key = ?) AND (? IS NULL OR instr(lower(namespace || '/' || name), ?) > 0)
       ORDER BY seq DESC LIMIT ?`
     const owner = author?.toLowerCase() ?? null
     const part = search?.toLowerCase() ?? null
     const start = after ?? Number.MAX_SAFE_INTEGER
-    const all = namespaces === null ? 1 : 0
-    const rows = this.#db.prepare(sql).all(type, start, all, owners, owner, owner, part, part, count + 1)
+    const filters = [owner, owner, part, part, count + 1]
+    const rows = this.#db.prepare(sql).all(type, start, ...valuesOf(visible), ...filters)
     const page = rows.slice(0, count)
     return { repos: page.map(recordOf), last: rows.length > count ? Number(page.at(-1)?.seq) : null }
   }
 
-  /** Opaque ids of public repositories and of those of `namespaces`; all of them for null. */
-  listReadable(namespaces: readonly string[] | null): string[] {
-    const owners = JSON.stringify(namespaces?.map((namespace) => namespace.toLowerCase()) ?? [])
-    const sql = 'SELECT id FROM repos WHERE private = 0 OR ? OR owner_key IN (SELECT value FROM json_each(?))'
-    const rows = this.#db.prepare(sql).all(namespaces === null ? 1 : 0, owners)
+  /** Opaque ids of public repositories and of the private ones that are visible. */
+  listReadable(visible: Visibility): string[] {
+    const rows = this.#db.prepare(`SELECT id FROM repos WHERE ${VISIBLE}`).all(...valuesOf(visible))
     return rows.map((row) => String(row.id))
+  }
+
+  /** Names of a namespace's repositories, oldest first, at most `count`. */
+  listOwned(namespace: string, count: number): RepoRecord[] {
+    const sql = 'SELECT * FROM repos WHERE owner_key = ? ORDER BY seq LIMIT ?'
+    return this.#db.prepare(sql).all(namespace.toLowerCase(), count).map(recordOf)
+  }
+
+  countOwned(namespace: string): number {
+    const sql = 'SELECT count(*) AS count FROM repos WHERE owner_key = ?'
+    return Number(this.#db.prepare(sql).get(namespace.toLowerCase())?.count)
   }
 
   has(opaque: string): boolean {
     return this.#db.prepare('SELECT 1 FROM repos WHERE id = ?').get(opaque) !== undefined
   }
+}
+
+function valuesOf({ namespaces, ids = null }: Visibility): (string | number)[] {
+  const owners = namespaces?.map((namespace) => namespace.toLowerCase()) ?? []
+  return [namespaces === null ? 1 : 0, JSON.stringify(owners), ids === null ? 1 : 0, JSON.stringify(ids ?? [])]
 }
 
 function keyOf(id: RepoId): string {

@@ -50,7 +50,7 @@ describe('a private repository', () => {
       expect(closed?.status).toBe(token === undefined ? 401 : 404)
       expect(closed?.headers['x-error-code']).toBe('RepoNotFound')
       const shown = (answer: typeof closed) => {
-        const { 'x-request-id': _, date: __, ...headers } = answer?.headers ?? {}
+        const { 'x-request-id': _, date: __, ratelimit: ___, ...headers } = answer?.headers ?? {}
         return [answer?.status, headers, answer?.text.replace(/"request_id":"[^"]*"/, '')]
       }
       expect(shown(closed)).toEqual(shown(none))

@@ -8,7 +8,7 @@ import { type IncomingHttpHeaders, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Composition, compose } from '../../src/app/compose.ts'
+import { type Composition, compose, type ServerLimits } from '../../src/app/compose.ts'
 import { type Clock, systemClock } from '../../src/base/clock.ts'
 import { silentLog } from '../../src/base/log.ts'
 
@@ -43,11 +43,14 @@ export class HubServer {
     this.bob = tokens.bob
   }
 
-  static async start(options: { home?: string; clock?: Clock } = {}): Promise<HubServer> {
+  static async start(options: { home?: string; clock?: Clock; limits?: ServerLimits } = {}): Promise<HubServer> {
     const home = options.home ?? (await mkdtemp(join(tmpdir(), 'xorbit-hub-')))
     const health = { version: '0', notReady: () => [] }
     const clock = options.clock ?? systemClock
-    const parts = await compose({ home, allowedHosts: [], health, clock, log: silentLog })
+    const parts = await compose({
+      ...{ home, allowedHosts: [], health, clock, log: silentLog },
+      limits: options.limits,
+    })
     await parts.server.listen({ host: '127.0.0.1', port: 0 })
     const { accounts } = parts
     const tokenOf = (name: string, scope: 'read' | 'write') => {

@@ -4,6 +4,7 @@ import { AppError } from '../../base/app-error.ts'
 import { DEFAULT_PORT, homeFolder } from '../../base/config.ts'
 import { createLog } from '../../base/log.ts'
 import type { Flags, Io } from '../output.ts'
+import { parseServerLimits } from '../server-limits.ts'
 
 export async function run(_args: string[], flags: Flags, io: Io): Promise<void> {
   const running = await startServer({
@@ -11,6 +12,7 @@ export async function run(_args: string[], flags: Flags, io: Io): Promise<void> 
     host: (flags.host as string | undefined) ?? '127.0.0.1',
     port: parsePort(flags.port as string | undefined),
     allowedHosts: (flags.allowHost as readonly string[] | undefined) ?? [],
+    limits: parseServerLimits(flags),
     firstUser: (flags.user as string | undefined) ?? 'admin',
     log: createLog(process.env.XORBIT_LOG ?? (flags.verbose === true ? 'info' : 'warn')),
   })

@@ -15,20 +15,33 @@ export async function run([verb, id]: string[], flags: Flags, io: Io): Promise<v
 }
 
 async function create(admin: Admin, flags: Flags, io: Io): Promise<void> {
-  const owner = flags.user as string | undefined
-  if (owner === undefined) throw new AppError('usage', 'FLAG_MISSING', 'Say whose token it is with --user NAME')
-  const scope = parseScope((flags.scope as string | undefined) ?? 'write')
-  const { id, user, name, token } = await admin.createToken(owner, { scope, name: flags.name as string | undefined })
-  io.event('token', { id, user, scope, name, token })
-  io.line(io.quiet ? token : `${user} ${name} (${scope})\n${token}\nKeep it: it is not shown again.`)
+  const owner = (flags.user ?? flags.org) as string | undefined
+  if (owner === undefined || (flags.user !== undefined && flags.org !== undefined)) {
+    throw new AppError(
+      'usage',
+      'FLAG_MISSING',
+      'Say whose token it is with --user NAME, or whose robot with --org NAME',
+    )
+  }
+  const issued = await admin.createToken(owner, {
+    scope: parseScope((flags.scope as string | undefined) ?? 'write'),
+    name: flags.name as string | undefined,
+    repos: flags.repo as readonly string[] | undefined,
+    days: flags.expires === undefined ? undefined : parseDays(flags.expires as string),
+  })
+  const { id, user, scope, name, token, repos, expiresMs } = issued
+  const expires = expiresMs === null ? null : formatDay(expiresMs)
+  io.event('token', { id, user, scope, name, repos, expires, token })
+  io.line(io.quiet ? token : `${user} ${name} (${limitsOf(issued)})\n${token}\nKeep it: it is not shown again.`)
 }
 
 async function list(admin: Admin, flags: Flags, io: Io): Promise<void> {
-  for (const info of await admin.listTokens(flags.user as string | undefined)) {
-    const { id, user, name, scope } = info
-    const [created, used] = [formatDay(info.createdMs), info.usedMs === null ? null : formatDay(info.usedMs)]
-    io.event('token', { id, user, name, scope, created, used })
-    io.line(io.quiet ? id : row({ ...info, created, used }))
+  for (const info of await admin.listTokens((flags.user ?? flags.org) as string | undefined)) {
+    const { id, user, name, scope, repos } = info
+    const [created, used, expires] = [info.createdMs, info.usedMs, info.expiresMs].map(formatDayOrNull)
+    io.event('token', { id, user, name, scope, repos, created, used, expires })
+    const facts = `made ${created}, used ${used ?? 'never'}`
+    io.line(io.quiet ? id : `${id}  ${user.padEnd(16)} ${name.padEnd(16)} ${limitsOf(info)}, ${facts}`)
   }
 }
 
@@ -38,8 +51,18 @@ async function revoke(admin: Admin, id: string, io: Io): Promise<void> {
   io.line(io.quiet ? id : `revoked ${id}`)
 }
 
-function row({ id, user, name, scope, created, used }: ListedToken & { created: string; used: string | null }): string {
-  return `${id}  ${user.padEnd(16)} ${name.padEnd(16)} ${scope.padEnd(9)} made ${created}, used ${used ?? 'never'}`
+function limitsOf({ scope, repos, expiresMs }: Pick<ListedToken, 'scope' | 'repos' | 'expiresMs'>): string {
+  const ends = expiresMs === null ? 'no end' : `until ${formatDay(expiresMs)}`
+  return [scope, ...(repos === null ? [] : [`only ${repos.join(' ') || 'deleted repositories'}`]), ends].join(', ')
+}
+
+function parseDays(text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text)
+  throw new AppError('usage', 'FLAG_INVALID', `--expires ${text.slice(0, 50)}: a number of days`)
+}
+
+function formatDayOrNull(ms: number | null): string | null {
+  return ms === null ? null : formatDay(ms)
 }
 
 function formatDay(ms: number): string {

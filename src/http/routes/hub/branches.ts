@@ -8,12 +8,12 @@ import { callerOf, type HubService } from './hub-service.ts'
 import { REPO_ROUTES, rawRest, repoIdOf, revisionPathOf } from './repo-path.ts'
 
 const BODY_BYTES_MAX = 64 * 1024
-const BRANCH = z.object({
+export const BRANCH = z.object({
   startingPoint: z.string().nullish(),
   emptyBranch: z.boolean().nullish(),
   overwrite: z.boolean().nullish(),
 })
-const TAG = z.object({ tag: z.string(), message: z.string().nullish() })
+export const TAG = z.object({ tag: z.string(), message: z.string().nullish() })
 
 export function branchRoutes(app: FastifyInstance, hub: HubService): void {
   const { writer } = hub

@@ -1,6 +1,7 @@
 /** Commits: the body is read as a stream, the answer means that everything is durable. */
 import type { FastifyInstance } from 'fastify'
 import { webPath } from '../../../hub/repo-id.ts'
+import { noteDeed } from '../../guards/audit.ts'
 import { bodyOf } from '../../guards/body.ts'
 import { originOf } from '../../origin.ts'
 import { callerOf, type HubService } from './hub-service.ts'
@@ -16,6 +17,7 @@ export function commitRoutes(app: FastifyInstance, hub: HubService): void {
       const { revision } = revisionPathOf(request, route)
       const repo = await hub.reader.getRepo(caller, repoIdOf(request, type))
       const commitOid = await hub.writer.commit(caller, repo, revision, bodyOf(request))
+      noteDeed(request, { details: { commit: commitOid } })
       const commitUrl = `${originOf(request)}${webPath(repo)}/commit/${commitOid}`
       return { success: true, commitUrl, commitOid, hookOutput: '' }
     })

@@ -11,6 +11,7 @@ import { ANONYMOUS, type Caller, hasScope } from '../../../hub/caller.ts'
 import { badCredentials } from '../../../hub/hub-error.ts'
 import type { RepoReader } from '../../../hub/repo-reader.ts'
 import type { RepoWriter } from '../../../hub/repo-writer.ts'
+import { findIdentity } from '../../guards/identity.ts'
 import { originOf } from '../../origin.ts'
 
 export interface HubService {
@@ -25,14 +26,12 @@ export interface HubService {
   readonly epoch: Epoch
 }
 
-/** Who asks: `Bearer TOKEN`, or `Basic` with the token as password. A token that is not ours throws. */
+/** Who asks; a token that is not ours throws, and is noted. */
 export async function callerOf({ accounts }: Pick<HubService, 'accounts'>, request: FastifyRequest): Promise<Caller> {
-  const { authorization } = request.headers
-  if (authorization === undefined) return ANONYMOUS
-  const token = tokenOf(authorization)
-  const caller = token === null ? null : accounts.findCaller(token)
-  if (caller === null) throw badCredentials()
-  return caller
+  const caller = findIdentity(accounts, request)
+  if (caller !== null) return caller
+  accounts.audit.loginFailed(request.ip)
+  throw badCredentials()
 }
 
 /** For what needs someone: throws for whoever is not signed in. */
@@ -50,15 +49,4 @@ export function casAccountOf(caller: Caller): string {
 /** The CAS as the caller sees it, at the address the client used. */
 export function casUrlFor({ epoch }: HubService, request: FastifyRequest, caller: Caller): string {
   return casUrl(originOf(request), epoch.current(), casAccountOf(caller))
-}
-
-function tokenOf(authorization: string): string | null {
-  const [, scheme = '', value = ''] = /^(\S+) +(\S+)$/.exec(authorization.trim()) ?? []
-  if (scheme.toLowerCase() === 'bearer') return value
-  if (scheme.toLowerCase() !== 'basic') return null
-  const text = Buffer.from(value, 'base64').toString('utf8')
-  const colon = text.indexOf(':')
-  if (colon < 0) return null
-  // Some clients know only a user name: then it is the token.
-  return text.slice(colon + 1) || text.slice(0, colon)
 }

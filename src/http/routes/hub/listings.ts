@@ -1,7 +1,7 @@
 /** The repositories that the caller may see, newest first, page by page. */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { AppError } from '../../../base/app-error.ts'
-import { hasScope } from '../../../hub/caller.ts'
+import { visibilityFor } from '../../../hub/access.ts'
 import { REPO_TYPES } from '../../../hub/repo-id.ts'
 import { originOf } from '../../origin.ts'
 import { callerOf, type HubService } from './hub-service.ts'
@@ -23,12 +23,11 @@ export function listingRoutes(app: FastifyInstance, hub: HubService): void {
     app.get<{ Querystring: ListQuery }>(`/api/${type}s`, async (request, reply) => {
       const caller = await callerOf(hub, request)
       const { author, owner, search, limit, cursor } = request.query
-      const own = hasScope(caller, 'read') && caller.name !== null ? [caller.name] : []
       const { repos, last } = hub.accounts.repos.list({
         type,
         author: author ?? owner,
         search: search === '' ? undefined : search,
-        namespaces: caller.admin && hasScope(caller, 'read') ? null : own,
+        ...visibilityFor(caller),
         after: cursor === undefined ? undefined : numberOf(cursor),
         count: limitOf(limit, PAGE_MAX),
       })

@@ -9,7 +9,7 @@ import { entriesJson } from './tree-json.ts'
 
 const BODY_BYTES_MAX = 8 * 1024 * 1024
 const PATHS_MAX = 20_000
-const BODY = z.object({
+export const PATHS_INFO = z.object({
   paths: z.union([z.string(), z.array(z.string()).max(PATHS_MAX)]),
   expand: z.union([z.boolean(), z.string()]).nullish(),
 })
@@ -30,11 +30,11 @@ export function pathsInfoRoutes(app: FastifyInstance, hub: HubService): void {
   }
 }
 
-async function bodyOf(request: FastifyRequest): Promise<z.infer<typeof BODY>> {
+async function bodyOf(request: FastifyRequest): Promise<z.infer<typeof PATHS_INFO>> {
   const body = await readBody(request, BODY_BYTES_MAX)
   if (!(request.headers['content-type'] ?? '').startsWith('application/x-www-form-urlencoded')) {
-    return checkShape(parseJson('the body', body), BODY)
+    return checkShape(parseJson('the body', body), PATHS_INFO)
   }
   const form = new URLSearchParams(body.toString('utf8'))
-  return checkShape({ paths: form.getAll('paths'), expand: form.get('expand') }, BODY)
+  return checkShape({ paths: form.getAll('paths'), expand: form.get('expand') }, PATHS_INFO)
 }

@@ -17,7 +17,7 @@ const FILE = z.object({
   size: z.int().nonnegative(),
   sample: z.string().max(SAMPLE_LENGTH_MAX).nullish(),
 })
-const BODY = z.object({
+export const PREUPLOAD = z.object({
   files: z.array(FILE).max(FILES_MAX),
   gitIgnore: z.string().nullish(),
   gitAttributes: z.string().nullish(),
@@ -32,7 +32,9 @@ export function preuploadRoutes(app: FastifyInstance, hub: HubService): void {
       const { revision } = revisionPathOf(request, route)
       const repo = checkWrite(caller, await hub.reader.getRepo(caller, repoIdOf(request, type)))
       const snapshot = await hub.reader.at(caller, repo, revision)
-      const { files, gitIgnore, gitAttributes } = await readJson(request, BODY_BYTES_MAX, BODY)
+      const { files, gitIgnore, gitAttributes } = await readJson(request, BODY_BYTES_MAX, PREUPLOAD)
+      // A full namespace is told before bytes are sent; the exact sum is known at the commit.
+      hub.accounts.quotas.checkBytes(repo.namespace, files.some(({ size }) => size > 0) ? 1 : 0)
       const asked = files.map(({ path, size, sample }) => {
         checkRepoPath(path)
         return { path, size, sample: Buffer.from(sample ?? '', 'base64') }

@@ -2,21 +2,22 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { AppError } from '../../../base/app-error.ts'
-import { parseRepoId, REPO_TYPES, type RepoId, webPath } from '../../../hub/repo-id.ts'
+import { formatTypedRepoId, parseRepoId, REPO_TYPES, type RepoId, webPath } from '../../../hub/repo-id.ts'
 import type { RepoRecord } from '../../../hub/repo-table.ts'
+import { noteDeed } from '../../guards/audit.ts'
 import { readJson } from '../../guards/body.ts'
 import { originOf } from '../../origin.ts'
 import { type HubService, signedIn } from './hub-service.ts'
 
 const BODY_BYTES_MAX = 8 * 1024 * 1024
 
-const NAMED = z.object({
+export const NAMED_REPO = z.object({
   name: z.string(),
   organization: z.string().nullish(),
   type: z.enum(REPO_TYPES).nullish(),
 })
 
-const CREATE = NAMED.extend({
+export const NEW_REPO = NAMED_REPO.extend({
   private: z.boolean().nullish(),
   visibility: z.enum(['public', 'private', 'protected']).nullish(),
   sdk: z.string().max(50).nullish(),
@@ -27,12 +28,13 @@ export function reposRoutes(app: FastifyInstance, hub: HubService): void {
   const { writer } = hub
   app.post('/api/repos/create', async (request) => {
     const caller = await signedIn(hub, request)
-    const body = await readJson(request, BODY_BYTES_MAX, CREATE)
+    const body = await readJson(request, BODY_BYTES_MAX, NEW_REPO)
     const id = idOf(body, caller.name ?? '')
     const isPrivate =
       body.visibility === undefined || body.visibility === null ? body.private === true : body.visibility !== 'public'
     const files = (body.files ?? []).map(({ path, content }) => ({ path, content: Buffer.from(content, 'base64') }))
     const settings = { sdk: body.sdk ?? undefined }
+    noteDeed(request, { what: formatTypedRepoId(id), details: { private: isPrivate } })
     try {
       return describe(request, await writer.create(caller, id, { private: isPrivate, settings, files }))
     } catch (error) {
@@ -45,14 +47,16 @@ export function reposRoutes(app: FastifyInstance, hub: HubService): void {
 
   app.delete('/api/repos/delete', async (request, reply) => {
     const caller = await signedIn(hub, request)
-    const body = await readJson(request, BODY_BYTES_MAX, NAMED)
-    await writer.delete(caller, idOf(body, caller.name ?? ''))
+    const body = await readJson(request, BODY_BYTES_MAX, NAMED_REPO)
+    const id = idOf(body, caller.name ?? '')
+    noteDeed(request, { what: formatTypedRepoId(id) })
+    await writer.delete(caller, id)
     return reply.type('text/plain; charset=utf-8').send('OK')
   })
 }
 
 /** `name` alone is the caller's own; some clients write the namespace into it. */
-function idOf({ name, organization, type }: z.infer<typeof NAMED>, caller: string): RepoId {
+function idOf({ name, organization, type }: z.infer<typeof NAMED_REPO>, caller: string): RepoId {
   const full = name.includes('/') && !organization ? name : `${organization || caller}/${name}`
   return parseRepoId(full, type ?? 'model')
 }

@@ -4,11 +4,11 @@ import { z } from 'zod'
 import { frontMatter } from '../../../hub/model-card.ts'
 import { readJson } from '../../guards/body.ts'
 
-const BODY = z.object({ content: z.string(), repoType: z.string().nullish() })
+export const VALIDATE_YAML = z.object({ content: z.string(), repoType: z.string().nullish() })
 
 export function validateYamlRoutes(app: FastifyInstance): void {
   app.post('/api/validate-yaml', async (request) => {
-    const { content } = await readJson(request, undefined, BODY)
+    const { content } = await readJson(request, undefined, VALIDATE_YAML)
     const message = 'empty or missing yaml metadata in repo card'
     return { errors: [], warnings: frontMatter(content) === null ? [{ message }] : [] }
   })

@@ -42,7 +42,9 @@ async function sendToken(
   reply: FastifyReply,
   { caller, scope }: { caller: Caller; scope: 'read' | 'write' },
 ) {
-  const expirySeconds = hub.clock.nowSeconds() + CAS_TOKEN_SECONDS
+  // Never longer than the token it was got with.
+  const endSeconds = caller.expiresMs === null ? Number.POSITIVE_INFINITY : Math.floor(caller.expiresMs / 1000)
+  const expirySeconds = Math.min(hub.clock.nowSeconds() + CAS_TOKEN_SECONDS, endSeconds)
   const account = casAccountOf(caller)
   const accessToken = mintCasToken(hub.casTokenKey, { account, scope, epoch: hub.epoch.current(), expirySeconds })
   const casUrl = casUrlFor(hub, request, caller)

@@ -17,7 +17,7 @@ const OBJECTS_MAX = 1_000
 export const LFS_GRANT_SECONDS = 3600
 
 const OBJECT = z.object({ oid: z.string(), size: z.number() })
-const BATCH = z.object({
+export const LFS_BATCH = z.object({
   operation: z.enum(['upload', 'download']),
   transfers: z.array(z.string()).nullish(),
   objects: z.array(OBJECT),
@@ -34,15 +34,16 @@ export function batchRoutes(app: FastifyInstance, hub: HubService): void {
     app.post(`${web}/info/lfs/objects/batch`, async (request, reply) => {
       const caller = await callerOf(hub, request)
       const repo = await hub.reader.getRepo(caller, repoIdOf(request, type))
-      const batch = await readJson(request, BODY_BYTES_MAX, BATCH)
+      const batch = await readJson(request, BODY_BYTES_MAX, LFS_BATCH)
       check(batch)
       const isUpload = batch.operation === 'upload'
       if (isUpload) checkWrite(caller, repo)
       const place = { hub, request, repo, account: caller.account }
-      const answers = batch.objects.map((asked) =>
-        isUpload ? answerUpload(place, asked) : answerDownload(place, asked),
+      const objects = await Promise.all(
+        batch.objects.map((asked) => (isUpload ? answerUpload(place, asked) : answerDownload(place, asked))),
       )
-      const body = { transfer: 'basic', objects: await Promise.all(answers), hash_algo: 'sha256' }
+      if (isUpload) hub.accounts.quotas.checkBytes(repo.namespace, bytesToSend(objects))
+      const body = { transfer: 'basic', objects, hash_algo: 'sha256' }
       return reply.type('application/vnd.git-lfs+json').send(JSON.stringify(body))
     })
     app.all(`${web}/info/lfs/locks`, async () => noLocks())
@@ -50,7 +51,11 @@ export function batchRoutes(app: FastifyInstance, hub: HubService): void {
   }
 }
 
-function check({ objects, hash_algo, transfers }: z.infer<typeof BATCH>): void {
+function bytesToSend(objects: readonly { size: number; actions?: object }[]): number {
+  return objects.reduce((sum, { size, actions }) => sum + (actions === undefined ? 0 : size), 0)
+}
+
+function check({ objects, hash_algo, transfers }: z.infer<typeof LFS_BATCH>): void {
   if (objects.length > OBJECTS_MAX) {
     throw new AppError('too-large', 'LFS_BATCH_TOO_LARGE', `A batch names at most ${OBJECTS_MAX} objects`)
   }

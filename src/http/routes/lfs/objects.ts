@@ -13,7 +13,7 @@ import { callerOf, type HubService } from '../hub/hub-service.ts'
 import { REPO_ROUTES, repoIdOf } from '../hub/repo-path.ts'
 
 const BODY_BYTES_MAX = 64 * 1024
-const VERIFY = z.object({ oid: z.string(), size: z.int().nonnegative() })
+export const LFS_VERIFY = z.object({ oid: z.string(), size: z.int().nonnegative() })
 
 export function objectRoutes(app: FastifyInstance, hub: HubService): void {
   for (const { type, web } of REPO_ROUTES) {
@@ -30,7 +30,7 @@ export function objectRoutes(app: FastifyInstance, hub: HubService): void {
 
     app.post(`${object}/verify`, async (request) => {
       const account = signed(hub, request, { type, action: 'verify' })?.account ?? (await writer(hub, request, type))
-      const { oid, size } = await readJson(request, BODY_BYTES_MAX, VERIFY)
+      const { oid, size } = await readJson(request, BODY_BYTES_MAX, LFS_VERIFY)
       const stored = oid === oidOf(request) ? await hub.files.findVerified(account, oid) : null
       if (stored?.size === size) return {}
       throw new AppError('not-found', 'LFS_OBJECT_UNKNOWN', `Object ${oidOf(request)} of this size was not uploaded`)
