@@ -14,7 +14,11 @@ const FAULTS: Record<string, HubFault> = {
   'plan-address-covers-too-little': {
     plan: (plan) => void must(must(must(plan.xorbs[must(plan.terms[0]).hash])[0]).ranges[0]).chunks.end--,
   },
-  'plan-begins-inside-a-term': { plan: (plan) => void (plan.offset_into_first_range = 5) },
+  'plan-begins-inside-a-term': {
+    plan: (plan) => {
+      plan.offset_into_first_range = 5
+    },
+  },
   'plan-lies-about-a-length': {
     plan: ({ terms }) => {
       must(terms[0]).unpacked_length += 10
@@ -69,17 +73,41 @@ const FAULTS: Record<string, HubFault> = {
   },
   'cas-says-401-once': { refuseCasAt: 0 },
   'no-xet-here': { token: 404 },
-  'sha256-of-another-file': { tree: (entries) => void (must(entries[2]?.lfs).oid = 'a'.repeat(64)) },
+  'sha256-of-another-file': {
+    tree: (entries) => {
+      must(entries[2]?.lfs).oid = 'a'.repeat(64)
+    },
+  },
   'size-of-another-file': {
     tree: (entries) => {
       must(entries[2]?.lfs).size += 1
     },
   },
-  'xet-hash-masked': { tree: (entries) => void (must(entries[2]).xetHash = '*'.repeat(64)) },
-  'path-leaves-the-folder': { tree: (entries) => void (must(entries[0]).path = '../../evil') },
-  'path-is-absolute': { tree: (entries) => void (must(entries[0]).path = '/etc/evil') },
-  'path-is-of-git': { tree: (entries) => void (must(entries[0]).path = '.git/config') },
-  'digest-is-a-path': { tree: (entries) => void (must(entries[0]).oid = '../../../evil') },
+  'xet-hash-masked': {
+    tree: (entries) => {
+      must(entries[2]).xetHash = '*'.repeat(64)
+    },
+  },
+  'path-leaves-the-folder': {
+    tree: (entries) => {
+      must(entries[0]).path = '../../evil'
+    },
+  },
+  'path-is-absolute': {
+    tree: (entries) => {
+      must(entries[0]).path = '/etc/evil'
+    },
+  },
+  'path-is-of-git': {
+    tree: (entries) => {
+      must(entries[0]).path = '.git/config'
+    },
+  },
+  'digest-is-a-path': {
+    tree: (entries) => {
+      must(entries[0]).oid = '../../../evil'
+    },
+  },
   'plain-byte-flipped': { file: (content) => flipped(content) },
   'plain-byte-flipped-once': {
     file: (content, path, hit) => (path === 'large.bin' && hit === 0 ? flipped(content) : content),
