@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { AccountsAdmin } from '../actions/admin.ts'
 import { LocalCare } from '../actions/care.ts'
-import { openStore } from '../actions/open-store.ts'
+import { openStore, type Store } from '../actions/open-store.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import { originOf } from '../http/origin.ts'
@@ -15,6 +15,7 @@ import { GitRepoReader } from '../hub/git-repo-reader.ts'
 import { GitRepoWriter } from '../hub/git-repo-writer.ts'
 
 export interface Composition {
+  readonly store: Store
   readonly accounts: Accounts
   readonly server: FastifyInstance
   close(): Promise<void>
@@ -49,6 +50,7 @@ export async function compose({ home, allowedHosts, health, clock, log }: Compos
   const care = new LocalCare(store)
   const server = createServer({ cas, hub, admin, care, health, clock, log, allowedHosts })
   return {
+    store,
     accounts,
     server,
     async close() {
