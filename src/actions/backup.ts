@@ -16,6 +16,7 @@ import { repositoryFolder } from '../hub/repositories.ts'
 import { type CopyOptions, copyDatabase, copyDurably, copyFolder, syncFolders } from '../store/backup.ts'
 import { sizeIfThere } from '../store/blob-file.ts'
 import { BLOB_KINDS } from '../store/blob-store.ts'
+import { LAYOUT_VERSION } from '../store/home.ts'
 import type { Store } from './open-store.ts'
 
 export interface BackupOptions {
@@ -55,7 +56,7 @@ async function copyHome(store: Store, options: BackupOptions): Promise<BackupRep
   await restoreWanted(store)
   await copyDatabase(join(home, 'catalog.db'), join(folder, 'catalog.db'))
   const blobs = await copyBlobs(store, folder, options)
-  await copyDurably(join(home, 'layout-version'), join(folder, 'layout-version'), { link: false })
+  await writeFileAtomically(join(folder, 'layout-version'), `${LAYOUT_VERSION}\n`)
   const report: BackupReport = {
     ...{ format: 1, version: VERSION, createdSeconds: clock.nowSeconds(), epoch: accounts.epoch.current() },
     ...{ repositories, ...blobs },

@@ -12,7 +12,7 @@ import { type DirLock, lockFolder } from '../base/dir-lock.ts'
 import { sizeIfThere } from './blob-file.ts'
 import { isNoSpace, spendReserve } from './space.ts'
 
-const LAYOUT_VERSION = 1
+export const LAYOUT_VERSION = 1
 const PRIVATE = 0o700
 
 export interface Home {
