@@ -167,8 +167,8 @@ class Look {
 
   #leasesAfter(wasHeld: boolean): number {
     if (!this.#skipWaits) return this.#nowSeconds
-    // A lease of this very second or later counts: somebody has just begun to use it again.
-    if (wasHeld) return this.#nowSeconds + ANNOUNCED_SECONDS + ANNOUNCE_AGAIN_SECONDS - 1
+    // A lease written later than this second counts: somebody has begun to use it again.
+    if (wasHeld) return this.#nowSeconds + ANNOUNCED_SECONDS + ANNOUNCE_AGAIN_SECONDS
     return this.#nowSeconds + ANNOUNCED_SECONDS - SESSION_SECONDS
   }
 
