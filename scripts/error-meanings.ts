@@ -1,4 +1,5 @@
 /** What each error code means to the person who sees it, and what to do. Checked by error-docs.ts. */
+import { CARE_MEANINGS } from './error-meanings/care.ts'
 import { CLIENT_MEANINGS } from './error-meanings/client.ts'
 import { FORMAT_MEANINGS } from './error-meanings/formats.ts'
 import { HUB_MEANINGS } from './error-meanings/hub.ts'
@@ -9,4 +10,5 @@ export const MEANINGS: Readonly<Record<string, string>> = {
   ...STORED_MEANINGS,
   ...HUB_MEANINGS,
   ...CLIENT_MEANINGS,
+  ...CARE_MEANINGS,
 }

@@ -146,3 +146,11 @@ test('soak: uploads beside a sweep without waits lose nothing that was acknowled
   expect(sweeps).toBeGreaterThan(30)
   expect(gone).toBeGreaterThan(10)
 }, 60_000)
+
+test('a mark that makes no sense is refused, not read as a time', async () => {
+  const { cas } = await started()
+  await cas.putXorb('ann', 0)
+  const mark = { kind: 'mark', key: `xorb:${xorbOf(0)}`, value: new Uint8Array(3) }
+  await cas.holdings.catalog.write({ records: [mark] })
+  await expect(cas.sweep()).rejects.toMatchObject({ kind: 'damaged', code: 'CATALOG_RECORD_BAD' })
+})
