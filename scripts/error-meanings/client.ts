@@ -6,9 +6,9 @@ export const CLIENT_MEANINGS: Readonly<Record<string, string>> = {
   CANCELLED: 'You, or a signal, stopped the command. Run it again; what was proved is not fetched twice.',
   CHUNK_LIST_MISMATCH:
     'The chunk list that the server gave is not that of the file. Try again; report it to the server.',
+  COMMAND_LINE_BAD: 'A word or flag is missing or none of ours. See `xorbit --help` or the help of the command.',
   COMMAND_OUTPUT_BAD:
     'A command printed something else than JSON under --json: a fault of this program. Please report it.',
-  CONFIRMATION_NEEDED: 'The command deletes something and nobody can be asked. Add --yes.',
   CONFLICT: 'The server refuses because of what it has meanwhile (409). The message has its words.',
   CONNECTION_FAILED: 'The server cannot be reached. Check address, network and proxy settings.',
   CONNECTION_LOST: 'The connection broke. It was tried again several times; check the network.',
@@ -25,7 +25,6 @@ export const CLIENT_MEANINGS: Readonly<Record<string, string>> = {
   FILE_MISSING: 'The file or folder that was named does not exist. Check the path.',
   FILE_NOT_PLAIN: 'A device, socket or pipe cannot be pushed. Leave it out with --exclude.',
   FILE_SHRANK: 'The file being written became shorter meanwhile. See who else writes there, then pull again.',
-  FLAG_BAD: 'A flag has a value that it cannot have. The message names both.',
   FLAG_INVALID: 'A flag has a value that it cannot have. The message names both.',
   FLAG_MISSING: 'The command needs a flag that was left out. The message names it.',
   FOLDER_IN_USE: 'Another process uses this home folder. Stop it, or use another --home.',
@@ -40,7 +39,7 @@ export const CLIENT_MEANINGS: Readonly<Record<string, string>> = {
   NAME_TWICE: 'Two of the files have the same name. Pack them apart.',
   NOTHING_TO_PUSH: 'No file is left to push. Check paths, --include and --exclude.',
   NOT_A_FILE: 'A folder or device was named where a file is needed. Name the files in it.',
-  NOT_CONFIRMED: 'Deleting a repository cannot be undone and was not confirmed. Give --yes, or type its name.',
+  NOT_CONFIRMED: 'Something would be deleted and nobody confirmed it. Answer the question, or give --yes.',
   NOT_FOUND: 'The server has nothing at this address (404). Check name and endpoint.',
   NOT_IMPLEMENTED: 'The server does not know this call (501). Update the server.',
   NOT_LOGGED_IN: 'There is no token for this Hub. Run `xorbit auth login`.',

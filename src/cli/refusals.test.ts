@@ -8,13 +8,13 @@ const ioOf = (flags: Flags) => createIo(flags, { stdout: silent, stderr: silent 
 
 test.each([
   ['verify', [], {}, 'REF_MISSING'],
-  ['rm', ['ns/name', 'file'], {}, 'CONFIRMATION_NEEDED'],
-  ['rm', ['ns/name', 'file'], { json: true }, 'CONFIRMATION_NEEDED'],
+  ['rm', ['ns/name', 'file'], {}, 'NOT_CONFIRMED'],
+  ['rm', ['ns/name', 'file'], { json: true }, 'NOT_CONFIRMED'],
   ['repo', ['delete', 'ns/name'], {}, 'NOT_CONFIRMED'],
   ['repo', ['create', 'ns/name@main'], {}, 'REVISION_UNEXPECTED'],
-  ['cat', ['ns/name/file'], { json: true }, 'FLAG_BAD'],
+  ['cat', ['ns/name/file'], { json: true }, 'FLAG_INVALID'],
   ['cat', ['ns/name'], {}, 'PATH_MISSING'],
-  ['pull', ['ns/name'], { repoType: 'modell' }, 'FLAG_BAD'],
+  ['pull', ['ns/name'], { repoType: 'modell' }, 'FLAG_INVALID'],
   ['pull', ['ns/name@main'], { revision: 'v2' }, 'REF_CONTRADICTED'],
   ['pull', ['http://host.example/ns/name'], { endpoint: 'http://other.example' }, 'REF_CONTRADICTED'],
   ['pull', ['../name'], {}, 'REF_BAD'],
@@ -26,7 +26,7 @@ test.each([
 })
 
 test('flags of numbers and types are read exactly', () => {
-  const bad = expect.objectContaining({ kind: 'usage', code: 'FLAG_BAD' })
+  const bad = expect.objectContaining({ kind: 'usage', code: 'FLAG_INVALID' })
   expect(countFlag({ n: '8' }, 'n', '--n')).toBe(8)
   for (const n of ['0', '-1', '1.5', 'x', '']) expect(() => countFlag({ n }, 'n', '--n')).toThrow(bad)
   expect(repoFlags({ repoType: 'space', revision: 'x' })).toEqual({ repoType: 'space', revision: 'x' })

@@ -30,6 +30,7 @@ test('a folder where the file should be is left alone, and so is a file where it
   await expect(receive(join(folder, 'is-folder'))).rejects.toMatchObject(taken)
   await writeFile(join(folder, 'is-file'), 'old')
   await expect(receive(join(folder, 'is-file/x'), join(folder, 'temp'))).rejects.toMatchObject(taken)
+  await expect(receive(join(folder, 'is-file/x'))).rejects.toMatchObject(taken)
   expect(await readFile(join(folder, 'is-file'), 'utf8')).toBe('old')
   expect((await readdir(folder)).sort()).toEqual(['is-file', 'is-folder'])
 })

@@ -29,6 +29,13 @@ const FAULTS: Record<string, HubFault> = {
     plan: ({ terms }) => terms.splice(0, 2, must(terms[1]), must(terms[0])),
   },
   'one-byte-flipped': { xorb: ({ body }) => flip(body) },
+  'own-cas': { list: () => undefined },
+  'own-cas-flips-a-byte': { list: () => undefined, xorb: ({ body }) => flip(body) },
+  'own-cas-swaps-chunks': {
+    list: () => undefined,
+    plan: ({ terms }) => void terms.splice(0, 2, must(terms[1]), must(terms[0])),
+  },
+  'own-cas-lies-about-chunks': { list: (packed) => flip(packed) },
   'one-byte-flipped-once': { xorb: ({ body }, hit) => hit === 0 && flip(body) },
   'address-expired': { xorb: ({ response }, hit) => hit === 0 && refuse(response, 403) },
   'address-expired-for-ever': { xorb: ({ response }) => refuse(response, 403) },
@@ -142,6 +149,7 @@ async function filesUnder(path: string): Promise<string[]> {
 test.each([
   'good',
   'only-v1',
+  'own-cas',
   'one-byte-flipped-once',
   'address-expired',
   'connection-cut',
@@ -168,6 +176,9 @@ test.each([
   ['plan-lies-about-a-length', 'integrity', 'TERM_LENGTH_MISMATCH'],
   ['plan-swaps-two-terms', 'integrity', 'FILE_HASH_MISMATCH'],
   ['one-byte-flipped', 'integrity', 'FILE_HASH_MISMATCH'],
+  ['own-cas-flips-a-byte', 'integrity', 'CHUNK_HASH_MISMATCH'],
+  ['own-cas-swaps-chunks', 'integrity', 'CHUNK_HASH_MISMATCH'],
+  ['own-cas-lies-about-chunks', 'integrity', 'CHUNK_LIST_MISMATCH'],
   ['address-expired-for-ever', 'forbidden', 'FORBIDDEN'],
   ['xorb-gone', 'not-found', 'NOT_FOUND'],
   ['xorb-damaged', 'damaged', 'CHUNK_DAMAGED'],
@@ -281,3 +292,9 @@ function must<T>(value: T | null | undefined): T {
   if (value === null || value === undefined) throw new Error('The fake Hub has no such thing')
   return value
 }
+
+test('names the xorb and the chunk where the file is known chunk by chunk', async () => {
+  const error = await pull(options('own-cas-flips-a-byte', { files: ['weights.bin'] })).catch((thrown) => thrown)
+  expect(error.data).toMatchObject({ path: 'weights.bin', xorb: hub.terms[0]?.hash, chunk: expect.any(Number) })
+  expect(error.message).toMatch(/Chunk \d+ of xorb [0-9a-f]{64} is not chunk \d+ of the file/)
+})
