@@ -1,13 +1,11 @@
 /** Puts the concrete parts of a server together over one home. No behaviour of its own. */
-import { join } from 'node:path'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { AccountsAdmin } from '../actions/admin.ts'
+import { LocalCare } from '../actions/care.ts'
+import { openStore, type Store } from '../actions/open-store.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import { Metrics } from '../base/metrics.ts'
-import { Holdings } from '../cas/holdings.ts'
-import { LocalCasFiles } from '../cas/local-cas-files.ts'
-import { GitCommand } from '../git/git-command.ts'
 import { actorOf } from '../http/guards/audit.ts'
 import type { RateLimits } from '../http/guards/rate-limit.ts'
 import { originOf } from '../http/origin.ts'
@@ -15,16 +13,14 @@ import type { CasService } from '../http/routes/cas/cas-service.ts'
 import { callerOf, type HubService } from '../http/routes/hub/hub-service.ts'
 import type { Health } from '../http/routes/system/health.ts'
 import { createServer } from '../http/server.ts'
-import { Accounts } from '../hub/accounts.ts'
+import type { Accounts } from '../hub/accounts.ts'
 import type { Caller } from '../hub/caller.ts'
 import { GitRepoReader } from '../hub/git-repo-reader.ts'
 import { GitRepoWriter } from '../hub/git-repo-writer.ts'
 import type { QuotaLimits } from '../hub/quotas.ts'
-import { Repositories } from '../hub/repositories.ts'
-import { FsBlobStore } from '../store/fs-blob-store.ts'
-import { SqliteCatalog } from '../store/sqlite-catalog.ts'
 
 export interface Composition {
+  readonly store: Store
   readonly accounts: Accounts
   readonly server: FastifyInstance
   close(): Promise<void>
@@ -54,20 +50,10 @@ export async function compose({
   clock,
   log,
 }: ComposeOptions): Promise<Composition> {
-  const accounts = Accounts.open(join(home, 'accounts.db'), clock)
+  const store = await openStore({ home, clock, log })
+  const { accounts, holdings, files, repositories } = store
   accounts.quotas.limit(limits.quotas ?? {})
-  const catalog = new SqliteCatalog(join(home, 'catalog.db'))
   const { epoch } = accounts
-  const blobs = await FsBlobStore.create(join(home, 'blobs'), {
-    onDamage: async ({ kind, name }, segments) => {
-      log.error({ kind, name, segments }, 'stored bytes are damaged: quarantined, push the file again to repair them')
-      await epoch.advance(`damage in ${kind} ${name}`)
-    },
-  })
-  const holdings = new Holdings({ blobs, catalog, access: accounts, clock })
-  const files = new LocalCasFiles(holdings)
-  const repositories = new Repositories(await GitCommand.find(), join(home, 'repos'))
-  await repositories.recover()
   const reader = new GitRepoReader({ accounts, repositories, files })
   const writer = new GitRepoWriter({ accounts, repositories, reader, files, clock, log })
   const cas: CasService = {
@@ -86,15 +72,15 @@ export async function compose({
     callerOf: (request: FastifyRequest) => callerOf(hub, request),
   }
   const metrics = new Metrics()
-  const server = createServer({ cas, hub, admin, health, metrics, rates: limits.rates, clock, log, allowedHosts })
+  const care = new LocalCare(store)
+  const server = createServer({ cas, hub, admin, care, health, metrics, rates: limits.rates, clock, log, allowedHosts })
   return {
+    store,
     accounts,
     server,
     async close() {
       await server.close()
-      await repositories.close()
-      await catalog.close()
-      accounts.close()
+      await store.close()
     },
   }
 }

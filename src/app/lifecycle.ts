@@ -13,6 +13,7 @@ import { VERSION } from '../base/version.ts'
 import type { Accounts } from '../hub/accounts.ts'
 import { LOCAL_ACTOR } from '../hub/audit-log.ts'
 import { openHome } from '../store/home.ts'
+import { lowSpace } from '../store/space.ts'
 import { type Composition, compose, type ServerLimits } from './compose.ts'
 
 const PRIVATE = 0o600
@@ -44,7 +45,7 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
   const clock = systemClock
   const home = await openHome(path, clock)
   const reasons: string[] = ['starting']
-  const health = { version: VERSION, notReady: () => reasons }
+  const health = { version: VERSION, notReady: () => [...reasons, ...lowSpace(path)] }
   let parts: Composition | null = null
   try {
     const allowedHosts = [...options.allowedHosts, options.host].map((name) => name.toLowerCase())

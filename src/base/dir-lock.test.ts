@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -35,4 +35,18 @@ test('a second process is refused with the name of the first, and let in when th
     holder.kill('SIGKILL')
     await rm(folder, { recursive: true })
   }
+})
+
+test('a folder that cannot be locked says so, and is not taken for one in use', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'dir-lock-'))
+  await mkdir(join(folder, 'lock-owner.json'))
+  // The name of the owner cannot be written: the lock is let go, not kept by a failed start.
+  await expect(lockFolder(folder, systemClock)).rejects.toThrow(/EISDIR|ENOTEMPTY/)
+  await rm(join(folder, 'lock-owner.json'), { recursive: true })
+  const lock = await lockFolder(folder, systemClock)
+  lock.release()
+  await rm(join(folder, 'lock.db'))
+  await writeFile(join(folder, 'lock.db'), Buffer.alloc(8192, 7))
+  await expect(lockFolder(folder, systemClock)).rejects.toMatchObject({ kind: 'usage', code: 'FOLDER_UNUSABLE' })
+  await rm(folder, { recursive: true })
 })

@@ -32,4 +32,6 @@ export interface CasFiles {
   ingest(account: string, body: AsyncIterable<Uint8Array>, expected: IngestOptions): Promise<StoredFile>
   /** Makes repository `repo` (an id of Access) hold the files: durable before the git ref moves. */
   attach(repo: string, files: readonly FileHash[]): Promise<void>
+  /** The repository is deleted: what only it held may be swept. */
+  detach(repo: string): Promise<void>
 }

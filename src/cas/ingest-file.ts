@@ -104,11 +104,16 @@ class Packer {
     this.#builder = new XorbBuilder()
     this.#known = new Map()
     const key: BlobKey = { kind: 'xorb', name: hash }
-    await this.#holdings.blobs.put(key, recordsOf(body, recordEnds))
-    await this.#holdings.catalog.write({
-      records: [{ kind: 'xorb', key: hash, value: chunks.packed }],
-      leases: this.#holdings.leasesFor(this.#account, [xorbName(hash)]),
-    })
+    const pin = this.#holdings.pins.hold(xorbName(hash))
+    try {
+      await this.#holdings.blobs.put(key, recordsOf(body, recordEnds))
+      await this.#holdings.catalog.write({
+        records: [{ kind: 'xorb', key: hash, value: chunks.packed }],
+        leases: this.#holdings.leasesFor(this.#account, [xorbName(hash)]),
+      })
+    } finally {
+      pin.release()
+    }
     this.#xorbs.set(hash, { hash, chunks })
     for (const term of this.#terms) term.xorb ??= hash
   }

@@ -5,7 +5,7 @@ import { Semaphore } from '../base/semaphore.ts'
 import { type FileHash, ZERO_HASH } from '../xet/hash.ts'
 import type { CasFiles, IngestOptions, StoredFile } from './cas-files.ts'
 import type { FileEntry } from './file-entry.ts'
-import { findDamaged, type Holdings, type Xorb } from './holdings.ts'
+import { DELETED_REPO, findDamaged, type Holdings, type Xorb } from './holdings.ts'
 import { ingestFile } from './ingest-file.ts'
 import { readTerm } from './read-term.ts'
 import { fileName, repoName, xorbName } from './rights.ts'
@@ -37,6 +37,8 @@ export class LocalCasFiles implements CasFiles {
       if (file === null || !(await rights.mayReadFile(hash)) || !(await this.#isWhole(file))) continue
       // The answer makes clients skip their upload: what it rests on stays for as long as they may remember it.
       await this.#holdings.keep([fileName(hash), ...file.xorbs.map(xorbName)])
+      // A sweep may have been faster than the lease.
+      if ((await this.#holdings.findFile(hash)) === null) continue
       return { hash, size: file.size, sha256 }
     }
     return null
@@ -63,9 +65,14 @@ export class LocalCasFiles implements CasFiles {
   }
 
   async attach(repo: string, files: readonly FileHash[]): Promise<void> {
-    for (const hash of files) if (hash !== ZERO_HASH) await this.#getFile(hash)
     const references = files.map((hash) => ({ from: repoName(repo), to: fileName(hash) }))
     await this.#holdings.catalog.write({ references })
+    // Looked at afterwards: what is there and referred to stays.
+    for (const hash of files) if (hash !== ZERO_HASH) await this.#getFile(hash)
+  }
+
+  async detach(repo: string): Promise<void> {
+    await this.#holdings.catalog.write({ records: [{ kind: DELETED_REPO, key: repo, value: new Uint8Array(0) }] })
   }
 
   async #getFile(hash: FileHash): Promise<FileEntry> {

@@ -3,19 +3,23 @@
  * and may be repeated, and none blocks the process for long.
  */
 import { parseHex } from '../base/hex.ts'
-import type { CatalogRecord, IndexEntry, Reference } from '../store/catalog.ts'
+import type { CatalogRecord, IndexEntry, Lease, Reference } from '../store/catalog.ts'
 import { isGlobalDedupEligible } from '../xet/hash.ts'
 import type { ShardView } from '../xet/shard-reader.ts'
 import type { Holdings, Xorb } from './holdings.ts'
 import type { Pacer } from './pacer.ts'
-import { fileName, xorbName } from './rights.ts'
+import { fileName, shardName, xorbName } from './rights.ts'
 import { claimOf, type VerifiedFile } from './verify-file.ts'
 
 export interface VerifiedShard {
+  /** Of its blob. */
+  readonly name: string
   readonly shard: ShardView
   readonly files: readonly VerifiedFile[]
   /** Those whose SHA-256 was computed just now. */
   readonly verified: readonly VerifiedFile[]
+  /** Leases on what is registered, written with it. */
+  leasesOf(targets: readonly string[]): readonly Lease[]
 }
 
 const ROWS_PER_BATCH = 500
@@ -29,17 +33,17 @@ interface Rows {
 
 export async function registerShard(
   holdings: Holdings,
-  account: string,
-  { shard, files, verified }: VerifiedShard,
+  { name, shard, files, verified, leasesOf }: VerifiedShard,
   pacer: Pacer,
 ): Promise<void> {
   const fresh = new Set(verified)
   let rows = noRows()
+  rows.targets.push(shardName(name))
   const flush = async (rowsMax: number) => {
     const { records, references, index, targets } = rows
     if (records.length + references.length + index.length + targets.length <= rowsMax) return
     rows = noRows()
-    await holdings.catalog.write({ records, references, index, leases: holdings.leasesFor(account, targets) })
+    await holdings.catalog.write({ records, references, index, leases: leasesOf(targets) })
     await pacer.pause()
   }
   for (const row of shard.xorbs()) {
@@ -56,6 +60,7 @@ export async function registerShard(
   }
   for (const file of files) {
     await addFile(holdings, rows, file, fresh.has(file))
+    rows.references.push({ from: fileName(file.hash), to: shardName(name) })
     await flush(ROWS_PER_BATCH)
   }
   await flush(0)

@@ -7,6 +7,7 @@ import type { FileHash, XorbHash } from '../xet/hash.ts'
 
 export const fileName = (file: FileHash) => `file:${file}`
 export const xorbName = (xorb: XorbHash) => `xorb:${xorb}`
+export const shardName = (shard: string) => `shard:${shard}`
 export const repoName = (repo: string) => `repo:${repo}`
 export const holderName = (account: string) => `account:${account}`
 /** The holder whose leases only keep, and give nobody a right. */

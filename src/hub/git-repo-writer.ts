@@ -61,10 +61,11 @@ export class GitRepoWriter implements RepoWriter {
   }
 
   async delete(caller: Caller, id: RepoId): Promise<void> {
-    const { accounts, repositories } = this.#parts
+    const { accounts, files, repositories } = this.#parts
     await this.#naming.run(async () => {
       const record = checkAdmin(caller, accounts.repos.find(id))
       accounts.repos.delete(record.id)
+      await files.detach(record.id)
       await repositories.remove(record)
     })
   }

@@ -67,6 +67,11 @@ export class RepoTable {
     return row === undefined ? null : recordOf(row)
   }
 
+  findById(opaque: string): RepoRecord | null {
+    const row = this.#db.prepare('SELECT * FROM repos WHERE id = ?').get(opaque)
+    return row === undefined ? null : recordOf(row)
+  }
+
   insert(id: RepoId, { id: opaque, private: isPrivate, settings }: NewRepo): RepoRecord {
     if (this.find(id) !== null)
       throw new AppError('conflict', 'REPO_EXISTS', `There is a ${id.type} ${formatRepoId(id)}`)

@@ -100,9 +100,14 @@ export class Repositories {
     await rm(trash, { recursive: true, force: true })
   }
 
-  #pathOf({ type, namespace, name }: RepoId): string {
-    return join(this.#folder, `${type}s`, namespace, `${name}.git`)
+  #pathOf(id: RepoId): string {
+    return join(this.#folder, repositoryFolder(id))
   }
+}
+
+/** Below the folder of all repositories. */
+export function repositoryFolder({ type, namespace, name }: RepoId): string {
+  return join(`${type}s`, namespace, `${name}.git`)
 }
 
 function ifMissing(error: NodeJS.ErrnoException): null {

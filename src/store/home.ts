@@ -9,8 +9,10 @@ import { makeFolder, writeFileAtomically } from '../base/atomic-file.ts'
 import type { Clock } from '../base/clock.ts'
 import { runFiles } from '../base/config.ts'
 import { type DirLock, lockFolder } from '../base/dir-lock.ts'
+import { sizeIfThere } from './blob-file.ts'
+import { isNoSpace, spendReserve } from './space.ts'
 
-const LAYOUT_VERSION = 1
+export const LAYOUT_VERSION = 1
 const PRIVATE = 0o700
 
 export interface Home {
@@ -21,8 +23,7 @@ export interface Home {
 export async function openHome(path: string, clock: Clock): Promise<Home> {
   await makeFolder(path, PRIVATE)
   await chmod(path, PRIVATE)
-  await makeFolder(runFiles(path).folder, PRIVATE)
-  const lock = await lockFolder(runFiles(path).folder, clock)
+  const lock = await lockHome(path, clock)
   try {
     await checkLayout(path)
     return { path, lock }
@@ -32,7 +33,31 @@ export async function openHome(path: string, clock: Clock): Promise<Home> {
   }
 }
 
+/** A lock needs a few bytes: on a full disk the reserve gives them. */
+async function lockHome(path: string, clock: Clock): Promise<DirLock> {
+  const { folder } = runFiles(path)
+  const attempt = async () => {
+    await makeFolder(folder, PRIVATE)
+    return lockFolder(folder, clock)
+  }
+  try {
+    return await attempt()
+  } catch (error) {
+    if (!isNoSpace(error) || !(await spendReserve(path))) throw error
+    return attempt()
+  }
+}
+
+/** Lies in a home while a backup is copied into it. */
+export function restoreMark(home: string): string {
+  return join(home, 'restore-unfinished')
+}
+
 async function checkLayout(path: string): Promise<void> {
+  if ((await sizeIfThere(restoreMark(path))) !== null) {
+    const message = `A restore into ${path} did not end: run xorbit restore again, or remove the folder`
+    throw new AppError('usage', 'RESTORE_UNFINISHED', message)
+  }
   const file = join(path, 'layout-version')
   const text = await readFile(file, 'utf8').catch((error) => {
     if (systemCode(error) === 'ENOENT') return null

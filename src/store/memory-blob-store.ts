@@ -26,6 +26,7 @@ interface Held {
 
 export class MemoryBlobStore implements BlobStore {
   readonly #blobs = new Map<string, Held>()
+  readonly #trash = new Map<string, Held>()
   readonly #onDamage: OnDamage | undefined
 
   constructor(options: { onDamage?: OnDamage } = {}) {
@@ -34,6 +35,7 @@ export class MemoryBlobStore implements BlobStore {
 
   async put(key: BlobKey, segments: AsyncIterable<Uint8Array>): Promise<PutOutcome> {
     checkBlobKey(key)
+    await this.restore(key)
     const needed = !isWhole(this.#blobs.get(idOf(key)))
     const builder = new SegmentTableBuilder()
     const parts: Uint8Array[] = []
@@ -53,6 +55,7 @@ export class MemoryBlobStore implements BlobStore {
 
   async *open(key: BlobKey, range?: ByteRange, options: OpenOptions = {}): AsyncIterable<Uint8Array> {
     checkBlobKey(key)
+    await this.restore(key)
     const held = this.#blobs.get(idOf(key))
     if (held === undefined) throw blobNotFound(key)
     const { table, bytes } = held
@@ -73,6 +76,7 @@ export class MemoryBlobStore implements BlobStore {
 
   async find(key: BlobKey): Promise<BlobInfo | null> {
     checkBlobKey(key)
+    await this.restore(key)
     const held = this.#blobs.get(idOf(key))
     return held === undefined ? null : infoOf(held)
   }
@@ -81,8 +85,40 @@ export class MemoryBlobStore implements BlobStore {
     return (await this.find(key)) !== null
   }
 
-  async *list(kind: BlobKind): AsyncIterable<string> {
-    for (const id of [...this.#blobs.keys()]) if (id.startsWith(`${kind}/`)) yield id.slice(kind.length + 1)
+  async *list(kind: BlobKind, after = ''): AsyncIterable<string> {
+    for (const id of [...this.#blobs.keys()].sort()) {
+      if (id.startsWith(`${kind}/`) && id > `${kind}/${after}`) yield id.slice(kind.length + 1)
+    }
+  }
+
+  async trash(key: BlobKey, isFree: () => Promise<boolean>): Promise<number | null> {
+    const held = this.#blobs.get(idOf(key))
+    if (held === undefined || !(await isFree())) return null
+    this.#blobs.delete(idOf(key))
+    this.#trash.set(idOf(key), held)
+    return held.bytes.length
+  }
+
+  async *listTrash(): AsyncIterable<BlobKey> {
+    for (const id of [...this.#trash.keys()].sort()) {
+      const [kind = '', name = ''] = id.split('/')
+      yield { kind: kind as BlobKind, name }
+    }
+  }
+
+  async restore(key: BlobKey): Promise<boolean> {
+    const held = this.#trash.get(idOf(key))
+    if (held === undefined) return false
+    this.#trash.delete(idOf(key))
+    if (!this.#blobs.has(idOf(key))) this.#blobs.set(idOf(key), held)
+    return true
+  }
+
+  async purge(key: BlobKey, isFree: () => Promise<boolean>): Promise<number | null> {
+    const held = this.#trash.get(idOf(key))
+    if (held === undefined || !(await isFree())) return null
+    this.#trash.delete(idOf(key))
+    return held.bytes.length
   }
 
   async quarantine(key: BlobKey, segments: readonly number[]): Promise<void> {

@@ -1,5 +1,13 @@
 /** The catalog in memory: for tests, and the plain truth that the other drivers are compared with. */
-import { type Batch, type Catalog, type CatalogRecord, PATH_STEPS_MAX } from './catalog.ts'
+import {
+  type Batch,
+  type Catalog,
+  type CatalogRecord,
+  PATH_STEPS_MAX,
+  type RecordName,
+  type Reference,
+  type Removal,
+} from './catalog.ts'
 
 export class MemoryCatalog implements Catalog {
   readonly #records = new Map<string, Map<string, Uint8Array>>()
@@ -50,6 +58,49 @@ export class MemoryCatalog implements Catalog {
     return this.#leases.get(pairOf(holder, target)) ?? 0
   }
 
+  async *listKeys(kind: string): AsyncIterable<string> {
+    yield* [...(this.#records.get(kind)?.keys() ?? [])].sort()
+  }
+
+  async *listSources(prefix: string): AsyncIterable<string> {
+    const sources = new Set([...this.#holders.values()].flatMap((holders) => [...holders]))
+    yield* [...sources].filter((source) => source.startsWith(prefix)).sort()
+  }
+
+  async *listTargets(source: string): AsyncIterable<string> {
+    yield* [...this.#holders]
+      .filter(([, holders]) => holders.has(source))
+      .map(([target]) => target)
+      .sort()
+  }
+
+  async findLeased(names: readonly string[], afterSeconds: number): Promise<string[]> {
+    return names.filter((name) => this.#isLeased(name, afterSeconds))
+  }
+
+  async remove(what: { references?: readonly Reference[]; records?: readonly RecordName[] }): Promise<void> {
+    for (const { from, to } of what.references ?? []) this.#holders.get(to)?.delete(from)
+    for (const { kind, key } of what.records ?? []) this.#records.get(kind)?.delete(key)
+  }
+
+  async removeFree(removals: readonly Removal[]): Promise<string[]> {
+    return removals.filter((removal) => this.#removeIfFree(removal)).map(({ name }) => name)
+  }
+
+  #removeIfFree({ name, leasesAfter, records = [], index = [], put = [] }: Removal): boolean {
+    if ((this.#holders.get(name)?.size ?? 0) > 0 || this.#isLeased(name, leasesAfter)) return false
+    for (const { kind, key } of records) this.#records.get(kind)?.delete(key)
+    for (const { kind, key, value } of index) this.#index.get(pairOf(kind, key))?.delete(value)
+    for (const { kind, key, value } of put) mapAt(this.#records, kind).set(key, value.slice())
+    for (const holders of this.#holders.values()) holders.delete(name)
+    for (const pair of this.#leases.keys()) if (targetOf(pair) === name) this.#leases.delete(pair)
+    return true
+  }
+
+  #isLeased(name: string, afterSeconds: number): boolean {
+    return [...this.#leases].some(([pair, until]) => targetOf(pair) === name && until > afterSeconds)
+  }
+
   async close(): Promise<void> {
     this.#records.clear()
   }
@@ -57,6 +108,10 @@ export class MemoryCatalog implements Catalog {
 
 function pairOf(first: string, second: string): string {
   return JSON.stringify([first, second])
+}
+
+function targetOf(pair: string): string {
+  return (JSON.parse(pair) as [string, string])[1]
 }
 
 function mapAt<V>(maps: Map<string, Map<string, V>>, key: string): Map<string, V> {

@@ -16,6 +16,7 @@ export function blobStoreSuite(name: string, create: (onDamage?: OnDamage) => Pr
     wholeBlobs(create)
     repeatedPuts(create)
     damagedBlobs(create)
+    trashedBlobs(create)
   })
 }
 
@@ -230,5 +231,68 @@ function damagedBlobs(create: Create): void {
       await store.quarantine(key, [0])
     }
     expect(await codeOf(store.put(key, slow()))).toBe('BLOB_CHANGED')
+  })
+}
+
+function trashedBlobs(create: Create): void {
+  const free = async () => true
+  const names = async (keys: AsyncIterable<unknown>) => {
+    const all: unknown[] = []
+    for await (const key of keys) all.push(key)
+    return all
+  }
+
+  test('a blob in the trash comes back to whoever asks for it: a reader, a look, a writer', async () => {
+    const { store } = await create()
+    const key = keyOf('trashed')
+    await store.put(key, segmentsOf('one', 'two'))
+    for (const ask of [
+      async () => expect(String(await readAll(store.open(key)))).toBe('onetwo'),
+      async () => expect((await store.find(key))?.length).toBe(6),
+      async () => expect((await store.put(key, segmentsOf('one', 'two'))).inserted).toBe(false),
+      async () => expect(await store.restore(key)).toBe(true),
+    ]) {
+      expect(await store.trash(key, free)).toBeGreaterThanOrEqual(6)
+      expect(await names(store.listTrash())).toEqual([key])
+      expect(await names(store.list('xorb'))).toEqual([])
+      await ask()
+      expect(await names(store.listTrash())).toEqual([])
+      expect(await names(store.list('xorb'))).toEqual([key.name])
+    }
+    expect(await store.restore(key)).toBe(false)
+  })
+
+  test('what is found in use stays, in its place and in the trash', async () => {
+    const { store } = await create()
+    const key = keyOf('wanted')
+    expect(await store.trash(key, free)).toBeNull()
+    await store.put(key, segmentsOf('one'))
+    expect(await store.trash(key, async () => false)).toBeNull()
+    expect(await names(store.list('xorb'))).toEqual([key.name])
+    expect(await store.purge(key, free)).toBeNull()
+    await store.trash(key, free)
+    expect(await store.purge(key, async () => false)).toBeNull()
+    expect(await store.purge(key, free)).toBeGreaterThanOrEqual(3)
+    expect(await store.has(key)).toBe(false)
+    expect(await codeOf(readAll(store.open(key)))).toBe('BLOB_NOT_FOUND')
+    expect((await store.put(key, segmentsOf('one'))).inserted).toBe(true)
+  })
+
+  test('what is known to be damaged is so after the trash too', async () => {
+    const { store } = await create()
+    const key = keyOf('damaged and trashed')
+    await store.put(key, segmentsOf('one', 'two'))
+    await store.quarantine(key, [1])
+    await store.trash(key, free)
+    expect((await store.find(key))?.damaged).toEqual([1])
+  })
+
+  test('lists from any name on', async () => {
+    const { store } = await create()
+    const keys = ['a', 'b', 'c', 'd', 'e'].map(keyOf)
+    for (const key of keys) await store.put(key, segmentsOf('x'))
+    const sorted = keys.map(({ name }) => name).sort()
+    expect(await names(store.list('xorb', sorted[2]))).toEqual(sorted.slice(3))
+    expect(await names(store.list('xorb'))).toEqual(sorted)
   })
 }

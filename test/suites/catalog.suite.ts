@@ -6,6 +6,7 @@ export function catalogSuite(name: string, create: () => Promise<Catalog>): void
   describe(name, () => {
     recordsAndIndex(create)
     pathsAndLeases(create)
+    removals(create)
   })
 }
 
@@ -102,5 +103,66 @@ function pathsAndLeases(create: () => Promise<Catalog>): void {
     await catalog.write(lease(200))
     expect(await catalog.leaseUntil('ann', 'xorb:x')).toBe(200)
     expect(await catalog.leaseUntil('bob', 'xorb:x')).toBe(0)
+  })
+}
+
+function removals(create: () => Promise<Catalog>): void {
+  const listed = async (names: AsyncIterable<string>) => {
+    const all: string[] = []
+    for await (const name of names) all.push(name)
+    return all
+  }
+
+  test('lists keys, sources by prefix and targets, more than a page, in order', async () => {
+    const catalog = await create()
+    const names = Array.from({ length: 230 }, (_, i) => String((i * 7919) % 1000).padStart(4, '0'))
+    await catalog.write({
+      records: names.map((key) => ({ kind: 'file', key, value: new Uint8Array(1) })),
+      references: names.flatMap((name) => [
+        { from: 'repo:1', to: `file:${name}` },
+        { from: `file:${name}`, to: 'xorb:x' },
+      ]),
+    })
+    const sorted = [...names].sort()
+    expect(await listed(catalog.listKeys('file'))).toEqual(sorted)
+    expect(await listed(catalog.listTargets('repo:1'))).toEqual(sorted.map((name) => `file:${name}`))
+    expect(await listed(catalog.listSources('repo:'))).toEqual(['repo:1'])
+    expect(await listed(catalog.listSources('file:'))).toHaveLength(230)
+    expect(await listed(catalog.listSources('xorb:'))).toEqual([])
+  })
+
+  test('removes a name only while nobody refers to it and no lease on it runs', async () => {
+    const catalog = await create()
+    const value = new Uint8Array([1])
+    await catalog.write({
+      records: [{ kind: 'file', key: 'f', value }],
+      references: [
+        { from: 'repo:1', to: 'file:f' },
+        { from: 'file:f', to: 'xorb:x' },
+      ],
+      leases: [{ holder: 'ann', target: 'file:f', untilSeconds: 100 }],
+      index: [{ kind: 'sha256', key: 's', value: 'f' }],
+    })
+    const removal = {
+      name: 'file:f',
+      leasesAfter: 100,
+      records: [{ kind: 'file', key: 'f' }],
+      index: [{ kind: 'sha256', key: 's', value: 'f' }],
+      put: [{ kind: 'trash', key: 'file:f', value }],
+    }
+    expect(await catalog.findLeased(['file:f', 'xorb:x'], 99)).toEqual(['file:f'])
+    expect(await catalog.findLeased(['file:f'], 100)).toEqual([])
+    expect(await catalog.removeFree([removal])).toEqual([])
+    await catalog.remove({ references: [{ from: 'repo:1', to: 'file:f' }] })
+    expect(await catalog.removeFree([{ ...removal, leasesAfter: 99 }])).toEqual([])
+    expect(await catalog.findRecord('file', 'f')).toEqual(value)
+    expect(await catalog.removeFree([removal])).toEqual(['file:f'])
+    expect(await catalog.findRecord('file', 'f')).toBeNull()
+    expect(await catalog.findIndex('sha256', 's', 1)).toEqual([])
+    expect(await catalog.findHolders('xorb:x', 1)).toEqual([])
+    expect(await catalog.leaseUntil('ann', 'file:f')).toBe(0)
+    expect(await catalog.findRecord('trash', 'file:f')).toEqual(value)
+    await catalog.remove({ records: [{ kind: 'trash', key: 'file:f' }] })
+    expect(await catalog.findRecord('trash', 'file:f')).toBeNull()
   })
 }

@@ -28,7 +28,7 @@ export const NEW_MEMBER = z.object({ user: z.string(), role: z.string().default(
 type Ask = (request: FastifyRequest) => Promise<Admin>
 
 export function adminRoutes(app: FastifyInstance, { adminFor, callerOf }: AdminService): void {
-  app.addHook('preHandler', async (request) => checkAdminScope(await callerOf(request)))
+  app.addHook('preHandler', async (request) => requireAdmin(await callerOf(request)))
   const ask: Ask = async (request) => adminFor(await callerOf(request), request)
   userRoutes(app, ask)
   orgRoutes(app, ask)
@@ -96,7 +96,7 @@ function tokenRoutes(app: FastifyInstance, ask: Ask): void {
   })
 }
 
-function checkAdminScope(caller: Caller): void {
+export function requireAdmin(caller: Caller): void {
   const message = 'This needs a token of scope admin'
   if (caller.name === null) throw new AppError('unauthorized', 'TOKEN_MISSING', message)
   if (!hasScope(caller, 'admin')) throw new AppError('forbidden', 'SCOPE_MISSING', message)

@@ -1,0 +1,68 @@
+/** The care of a home's store: on its files while no process holds them, else through its server. */
+import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { AppError } from '../base/app-error.ts'
+import { systemClock } from '../base/clock.ts'
+import { runFiles } from '../base/config.ts'
+import { HttpClient } from '../base/http-client.ts'
+import type { Log } from '../base/log.ts'
+import { sizeIfThere } from '../store/blob-file.ts'
+import { type Home, openHome } from '../store/home.ts'
+import { type Care, LocalCare } from './care.ts'
+import { openStore } from './open-store.ts'
+import { RemoteCare } from './remote-care.ts'
+
+export async function withCare<T>(path: string, log: Log, action: (care: Care) => Promise<T>): Promise<T> {
+  await checkHome(path)
+  const home = await openUnlessServed(path)
+  if (home === null) return withServer(path, action)
+  try {
+    const store = await openStore({ home: path, clock: systemClock, log })
+    try {
+      return await action(new LocalCare(store))
+    } finally {
+      await store.close()
+    }
+  } finally {
+    home.lock.release()
+  }
+}
+
+/** For what no server may be up for; FOLDER_IN_USE while one is. */
+export async function withStoppedHome<T>(path: string, action: () => Promise<T>): Promise<T> {
+  await checkHome(path)
+  const home = await openHome(path, systemClock)
+  try {
+    return await action()
+  } finally {
+    home.lock.release()
+  }
+}
+
+/** Care never makes a home where there was none. */
+async function checkHome(path: string): Promise<void> {
+  if ((await sizeIfThere(resolve(path, 'layout-version'))) !== null) return
+  if ((await sizeIfThere(resolve(path, 'restore-unfinished'))) !== null) return
+  throw new AppError('usage', 'HOME_MISSING', `There is no home of a server at ${path}: give --home`)
+}
+
+async function openUnlessServed(path: string): Promise<Home | null> {
+  try {
+    return await openHome(path, systemClock)
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'FOLDER_IN_USE') return null
+    throw error
+  }
+}
+
+async function withServer<T>(path: string, action: (care: Care) => Promise<T>): Promise<T> {
+  const { url, token } = runFiles(path)
+  const http = new HttpClient({ env: process.env })
+  try {
+    return await action(
+      new RemoteCare(http, (await readFile(url, 'utf8')).trim(), (await readFile(token, 'utf8')).trim()),
+    )
+  } finally {
+    await http.close()
+  }
+}

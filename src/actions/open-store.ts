@@ -1,0 +1,101 @@
+/**
+ * The stored parts of one home, opened together: accounts, catalog, blobs, repositories. The server builds its routes
+ * over them; the care of a stopped home works on the same. The caller holds the lock of the home.
+ */
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { AppError, systemCode } from '../base/app-error.ts'
+import type { Clock } from '../base/clock.ts'
+import type { Log } from '../base/log.ts'
+import { Semaphore } from '../base/semaphore.ts'
+import { Holdings } from '../cas/holdings.ts'
+import { LocalCasFiles } from '../cas/local-cas-files.ts'
+import { GitCommand } from '../git/git-command.ts'
+import { Accounts } from '../hub/accounts.ts'
+import { Repositories } from '../hub/repositories.ts'
+import { GitRoots } from '../hub/roots.ts'
+import { sizeIfThere } from '../store/blob-file.ts'
+import { FsBlobStore } from '../store/fs-blob-store.ts'
+import { keepReserve } from '../store/space.ts'
+import { SqliteCatalog } from '../store/sqlite-catalog.ts'
+
+export interface Store {
+  readonly home: string
+  readonly clock: Clock
+  readonly log: Log
+  readonly accounts: Accounts
+  readonly catalog: SqliteCatalog
+  readonly blobs: FsBlobStore
+  readonly holdings: Holdings
+  readonly files: LocalCasFiles
+  readonly repositories: Repositories
+  readonly roots: GitRoots
+  /** Sweeps, backups and scrubs take turns: a backup is the sweep's pause. */
+  readonly care: Semaphore
+  close(): Promise<void>
+}
+
+export interface OpenStoreOptions {
+  readonly home: string
+  readonly clock: Clock
+  readonly log: Log
+}
+
+export async function openStore({ home, clock, log }: OpenStoreOptions): Promise<Store> {
+  await checkCatalogThere(home)
+  const accounts = Accounts.open(join(home, 'accounts.db'), clock)
+  try {
+    const catalog = openCatalog(home)
+    const blobs = await FsBlobStore.create(join(home, 'blobs'), {
+      onDamage: async ({ kind, name }, segments) => {
+        log.error({ kind, name, segments }, 'stored bytes are damaged: quarantined, push the file again to repair them')
+        await accounts.epoch.advance(`damage in ${kind} ${name}`)
+      },
+    })
+    const holdings = new Holdings({ blobs, catalog, access: accounts, clock })
+    const git = await GitCommand.find()
+    const repositories = new Repositories(git, join(home, 'repos'))
+    await repositories.recover()
+    const roots = new GitRoots({ accounts, repositories, git })
+    if (!(await keepReserve(home))) log.warn({ home }, 'the disk is too full for the reserve that cleaning needs')
+    const files = new LocalCasFiles(holdings)
+    const care = new Semaphore(1)
+    const close = async () => {
+      await repositories.close()
+      await catalog.close()
+      accounts.close()
+    }
+    // What cares for the store ends first.
+    return {
+      ...{ home, clock, log, accounts, catalog, blobs, holdings, files, repositories, roots, care },
+      close: () => care.run(close),
+    }
+  } catch (error) {
+    accounts.close()
+    throw error
+  }
+}
+
+/** A new catalog beside stored blobs would forget them all. */
+async function checkCatalogThere(home: string): Promise<void> {
+  if ((await sizeIfThere(join(home, 'catalog.db'))) !== null) return
+  const prefixes = await readdir(join(home, 'blobs', 'xorbs')).catch(ifMissing)
+  if (prefixes.length === 0) return
+  const message = `${home} holds data but catalog.db is missing: run xorbit rebuild --home ${home}`
+  throw new AppError('damaged', 'CATALOG_MISSING', message)
+}
+
+function openCatalog(home: string): SqliteCatalog {
+  try {
+    return new SqliteCatalog(join(home, 'catalog.db'))
+  } catch (cause) {
+    if (!(cause instanceof AppError) || cause.code !== 'DATABASE_DAMAGED') throw cause
+    const message = `catalog.db of ${home} is damaged: run xorbit rebuild --home ${home}`
+    throw new AppError('damaged', 'CATALOG_DAMAGED', message, { cause })
+  }
+}
+
+function ifMissing(error: unknown): string[] {
+  if (systemCode(error) === 'ENOENT') return []
+  throw error
+}

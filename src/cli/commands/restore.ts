@@ -1,0 +1,14 @@
+/** `xorbit restore DIR`: a new home out of a backup. */
+import { resolve } from 'node:path'
+import { restoreHome } from '../../actions/restore.ts'
+import { systemClock } from '../../base/clock.ts'
+import { homeFolder } from '../../base/config.ts'
+import type { Flags, Io } from '../output.ts'
+
+export async function run([dir]: string[], flags: Flags, io: Io): Promise<void> {
+  const home = homeFolder(flags.home as string | undefined, process.env)
+  const report = await restoreHome({ folder: resolve(dir as string), home, clock: systemClock })
+  io.event('done', { home, ...report })
+  io.line(`${home}: ${report.repositories} repositories, ${report.xorbs} xorbs, ${report.shards} shards`)
+  io.line('Tokens are those of the backup; xorbit token create --user NAME makes another one.')
+}

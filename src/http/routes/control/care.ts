@@ -1,0 +1,77 @@
+/**
+ * Care of a running server's store: sweep, scrub, backup, diagnosis. Every route wants a token of scope `admin`. A job
+ * takes as long as it takes: blank lines keep the connection alive, then comes one JSON object, `{result}` or `{error}`.
+ */
+import { Readable } from 'node:stream'
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import { z } from 'zod'
+import type { Care } from '../../../actions/care.ts'
+import type { Clock } from '../../../base/clock.ts'
+import { toAppError } from '../../../base/error-table.ts'
+import type { Log } from '../../../base/log.ts'
+import { readJson } from '../../guards/body.ts'
+import { type AdminService, requireAdmin } from './admin.ts'
+
+export interface CareRouteParts {
+  readonly care: Care
+  readonly admin: AdminService
+  readonly clock: Clock
+  readonly log: Log
+}
+
+const BODY_BYTES_MAX = 64 * 1024
+const HEARTBEAT_MS = 5_000
+const GC = z.object({ dryRun: z.boolean().default(false), now: z.boolean().default(false) })
+const SCRUB = z.object({ bytesPerSecond: z.number().positive().optional(), restart: z.boolean().default(false) })
+const BACKUP = z.object({ folder: z.string(), link: z.boolean().default(false) })
+
+export function careRoutes(app: FastifyInstance, { care, admin, clock, log }: CareRouteParts): void {
+  app.addHook('preHandler', async (request) => requireAdmin(await admin.callerOf(request)))
+  const reply = (to: FastifyReply, job: (signal: AbortSignal) => Promise<unknown>) => {
+    const gone = new AbortController()
+    to.raw.once('close', () => gone.abort())
+    return to.type('application/json').send(Readable.from(linesOf(job(gone.signal), { clock, log })))
+  }
+
+  app.post('/gc', async (request, to) => {
+    const options = await readJson(request, BODY_BYTES_MAX, GC)
+    return reply(to, (signal) => care.gc({ ...options, signal }))
+  })
+
+  app.post('/scrub', async (request, to) => {
+    const { bytesPerSecond, restart } = await readJson(request, BODY_BYTES_MAX, SCRUB)
+    return reply(to, (signal) => care.scrub({ bytesPerSecond, restart, signal }))
+  })
+
+  app.post('/backup', async (request, to) => {
+    const options = await readJson(request, BODY_BYTES_MAX, BACKUP)
+    return reply(to, (signal) => care.backup({ ...options, signal }))
+  })
+
+  app.post('/doctor', async (_request, to) => reply(to, () => care.doctor()))
+}
+
+async function* linesOf(job: Promise<unknown>, { clock, log }: { clock: Clock; log: Log }): AsyncGenerator<string> {
+  let ended: string | null = null
+  const end = job.then(
+    (result) => {
+      ended = JSON.stringify({ result })
+    },
+    (thrown: unknown) => {
+      const { kind, code, message } = toAppError(thrown)
+      if (kind === 'bug') log.error({ err: thrown }, 'care of the store failed')
+      ended = JSON.stringify({ error: { kind, code, message } })
+    },
+  )
+  while (ended === null) {
+    const cancel = new AbortController()
+    const rest = clock.sleep(HEARTBEAT_MS, cancel.signal).then(
+      () => true,
+      (reason: unknown) => reason,
+    )
+    await Promise.race([end, rest])
+    cancel.abort()
+    if (ended === null) yield '\n'
+  }
+  yield `${ended}\n`
+}
