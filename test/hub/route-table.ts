@@ -128,6 +128,10 @@ export const ROUTE_TABLE: readonly RouteRow[] = [
   { route: 'DELETE /-/v1/tokens/:id', params: { id: 'nothing' }, all: [401, 403, 403, 403, 404] },
   { route: 'DELETE /-/v1/users/:user', params: { user: 'made' }, all: ADMIN },
   { route: 'GET /-/v1/audit', all: ADMIN },
+  { route: 'POST /-/v1/care/gc', body: { dryRun: true }, all: ADMIN },
+  { route: 'POST /-/v1/care/scrub', body: {}, all: ADMIN },
+  { route: 'POST /-/v1/care/backup', body: { folder: 7 }, all: [401, 403, 403, 403, 400] },
+  { route: 'POST /-/v1/care/doctor', all: ADMIN },
 ]
 
 /** The only routes, besides those that read public repositories, that answer without a token. */
