@@ -20,7 +20,8 @@ export async function withBody<T>(
   try {
     return await use(stream.iterator({ destroyOnReturn: false }))
   } catch (error) {
-    await discard(stream).catch((err: unknown) => cas.log.debug({ id: request.id, err }, 'the sender is gone'))
+    if (!(error instanceof AppError && error.code === 'UPLOAD_TOO_SLOW'))
+      await discard(stream).catch((err: unknown) => cas.log.debug({ id: request.id, err }, 'the sender is gone'))
     throw error
   }
 }
