@@ -5,7 +5,6 @@ export const CARE_MEANINGS: Readonly<Record<string, string>> = {
   CATALOG_DAMAGED: 'catalog.db is broken. Stop the server and run `xorbit rebuild`.',
   CATALOG_MISSING: 'The home holds data but no catalog.db. Run `xorbit rebuild`; nothing is served before.',
   CATALOG_RECORD_BAD: 'A record of the catalog makes no sense. Stop the server and run `xorbit rebuild`.',
-  FOLDER_UNUSABLE: 'The folder cannot be locked: it must be writable and have room. Correct its rights, or free space.',
   HOME_MISSING: 'No server ever used this home. Give the right one by --home or XORBIT_HOME.',
   HOME_NOT_EMPTY: 'A backup is restored into a new folder. Name another --home, or remove what is there.',
   RESTORE_UNFINISHED: 'A restore into this home did not end. Run it again, or remove the folder.',
