@@ -14,6 +14,7 @@ import type { Accounts } from '../hub/accounts.ts'
 import { openHome } from '../store/home.ts'
 import { lowSpace } from '../store/space.ts'
 import { type Composition, compose } from './compose.ts'
+import { sweepDaily } from './daily-sweep.ts'
 
 const PRIVATE = 0o600
 const FIRST_TOKEN_NAME = 'first'
@@ -53,7 +54,9 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     const url = await listen(parts, options)
     await tellWhere(path, url)
     reasons.length = 0
-    return { url, token, tokenFile: runFiles(path).token, home: path, stop: () => stop(parts as Composition) }
+    const sweeping = startSweeping(parts)
+    const stopAll = (running: Composition) => sweeping.stop().then(() => stop(running))
+    return { url, token, tokenFile: runFiles(path).token, home: path, stop: () => stopAll(parts as Composition) }
   } catch (error) {
     await parts?.close()
     home.lock.release()
@@ -65,6 +68,17 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     await rm(runFiles(path).url, { force: true })
     await drain(running, clock, log)
     home.lock.release()
+  }
+}
+
+function startSweeping({ store }: Composition): { stop(): Promise<void> } {
+  const stopping = new AbortController()
+  const sweeping = sweepDaily(store, stopping.signal)
+  return {
+    stop() {
+      stopping.abort()
+      return sweeping
+    },
   }
 }
 

@@ -16,7 +16,12 @@ const NEW_USER = z.object({ user: z.string(), scope: z.string().default('write')
 const NEW_TOKEN = NEW_USER.extend({ name: z.string().optional() })
 
 export function adminRoutes(app: FastifyInstance, { admin, callerOf }: AdminService): void {
-  app.addHook('preHandler', async (request) => requireAdmin(await callerOf(request)))
+  app.addHook('preHandler', async (request) => {
+    const caller = await callerOf(request)
+    if (caller.name === null) throw new AppError('unauthorized', 'TOKEN_MISSING', 'This needs a token of scope admin')
+    if (!hasScope(caller, 'admin'))
+      throw new AppError('forbidden', 'SCOPE_MISSING', 'This needs a token of scope admin')
+  })
 
   app.post('/users', async (request) => {
     const { user, scope } = await readJson(request, BODY_BYTES_MAX, NEW_USER)
@@ -34,9 +39,4 @@ export function adminRoutes(app: FastifyInstance, { admin, callerOf }: AdminServ
     await admin.revokeToken(request.params.id)
     return {}
   })
-}
-
-export function requireAdmin(caller: Caller): void {
-  if (caller.name === null) throw new AppError('unauthorized', 'TOKEN_MISSING', 'This needs a token of scope admin')
-  if (!hasScope(caller, 'admin')) throw new AppError('forbidden', 'SCOPE_MISSING', 'This needs a token of scope admin')
 }
