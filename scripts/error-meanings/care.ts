@@ -11,4 +11,5 @@ export const CARE_MEANINGS: Readonly<Record<string, string>> = {
   HOME_MISSING: 'No server ever used this home. Give the right one by --home or XORBIT_HOME.',
   HOME_NOT_EMPTY: 'A backup is restored into a new folder. Name another --home, or remove what is there.',
   RESTORE_UNFINISHED: 'A restore into this home did not end. Run it again, or remove the folder.',
+  SERVER_UNREACHABLE: 'A server holds the home, but its address or token is not in run/. Stop it, or restore the file.',
 }
