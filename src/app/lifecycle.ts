@@ -4,6 +4,7 @@
  */
 import { readFile, rm, stat } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { AppError, systemCode } from '../base/app-error.ts'
 import { writeFileAtomically } from '../base/atomic-file.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
@@ -12,6 +13,8 @@ import type { Log } from '../base/log.ts'
 import { VERSION } from '../base/version.ts'
 import type { Accounts } from '../hub/accounts.ts'
 import { openHome } from '../store/home.ts'
+import { lowSpace } from '../store/space.ts'
+import { WriteProbe } from '../store/write-probe.ts'
 import { type Composition, compose } from './compose.ts'
 
 const PRIVATE = 0o600
@@ -42,7 +45,9 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
   const clock = systemClock
   const home = await openHome(path, clock)
   const reasons: string[] = ['starting']
-  const health = { version: VERSION, notReady: () => reasons }
+  const probe = new WriteProbe(join(runFiles(path).folder, 'probe'), clock)
+  const notReady = async () => [...reasons, ...lowSpace(path), ...(await probe.failure())]
+  const health = { version: VERSION, notReady }
   let parts: Composition | null = null
   try {
     const allowedHosts = [...options.allowedHosts, options.host].map((name) => name.toLowerCase())
