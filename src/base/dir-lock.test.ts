@@ -1,6 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+<<<<<<< HEAD
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+=======
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+>>>>>>> main
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -37,6 +41,7 @@ test('a second process is refused with the name of the first, and let in when th
   }
 })
 
+<<<<<<< HEAD
 test('a folder that cannot be locked says so, and is not taken for one in use', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'dir-lock-'))
   await mkdir(join(folder, 'lock-owner.json'))
@@ -47,6 +52,11 @@ test('a folder that cannot be locked says so, and is not taken for one in use', 
   lock.release()
   await rm(join(folder, 'lock.db'))
   await writeFile(join(folder, 'lock.db'), Buffer.alloc(8192, 7))
+=======
+test('a lock file that is no lock file is not taken for another process', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'dir-lock-'))
+  await writeFile(join(folder, 'lock.db'), 'these are other bytes, of something else. '.repeat(100))
+>>>>>>> main
   await expect(lockFolder(folder, systemClock)).rejects.toMatchObject({ kind: 'usage', code: 'FOLDER_UNUSABLE' })
   await rm(folder, { recursive: true })
 })
