@@ -14,10 +14,7 @@ import { VERSION } from '../base/version.ts'
 import type { Accounts } from '../hub/accounts.ts'
 import { openHome } from '../store/home.ts'
 import { lowSpace } from '../store/space.ts'
-<<<<<<< HEAD
-=======
 import { WriteProbe } from '../store/write-probe.ts'
->>>>>>> main
 import { type Composition, compose } from './compose.ts'
 import { sweepDaily } from './daily-sweep.ts'
 
@@ -49,13 +46,9 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
   const clock = systemClock
   const home = await openHome(path, clock)
   const reasons: string[] = ['starting']
-<<<<<<< HEAD
-  const health = { version: VERSION, notReady: () => [...reasons, ...lowSpace(path)] }
-=======
   const probe = new WriteProbe(join(runFiles(path).folder, 'probe'), clock)
   const notReady = async () => [...reasons, ...lowSpace(path), ...(await probe.failure())]
   const health = { version: VERSION, notReady }
->>>>>>> main
   let parts: Composition | null = null
   try {
     const allowedHosts = [...options.allowedHosts, options.host].map((name) => name.toLowerCase())
