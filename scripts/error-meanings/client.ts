@@ -95,6 +95,7 @@ export const CLIENT_MEANINGS: Readonly<Record<string, string>> = {
   UNAUTHORIZED: 'The server does not accept the token (401). Run `xorbit auth login`, or give --token.',
   UPSTREAM_BUSY: 'The server is busy or stopping (503). It was tried again several times; try later.',
   UPSTREAM_FAILED: 'The server failed (5xx). It was tried again several times; try later.',
+  UPSTREAM_FULL: 'The server has no space left (507). Its owner must make some; nothing is tried again until then.',
   UPSTREAM_TIMEOUT: 'The server or a proxy gave up waiting (408, 504). Try again.',
   URL_BAD: 'The address is none that may be asked: http or https, without credentials in it.',
   VERIFY_DIFFERENCES: 'Files on disk differ from what the Hub lists. Delete those named and pull again.',

@@ -39,6 +39,7 @@ export function collectGarbage(store: Store, options: GcOptions): Promise<GcRepo
 
 async function collect(store: Store, { dryRun, now: skipWaits, signal }: GcOptions): Promise<GcReport> {
   const { home, holdings, roots, catalog, accounts } = store
+  if (!dryRun && !skipWaits) store.steady.check()
   if (!dryRun) await spendReserve(home)
   const { marks, repositories, unreadable, detached } = await findGarbage(holdings, roots, { skipWaits, dryRun })
   const found = { dryRun, repositories, unreadable, detached }

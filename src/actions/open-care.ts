@@ -1,7 +1,7 @@
 /** The care of a home's store: on its files while no process holds them, else through its server. */
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { AppError } from '../base/app-error.ts'
+import { AppError, systemCode } from '../base/app-error.ts'
 import { systemClock } from '../base/clock.ts'
 import { runFiles } from '../base/config.ts'
 import { HttpClient } from '../base/http-client.ts'
@@ -59,10 +59,18 @@ async function withServer<T>(path: string, action: (care: Care) => Promise<T>): 
   const { url, token } = runFiles(path)
   const http = new HttpClient({ env: process.env })
   try {
-    return await action(
-      new RemoteCare(http, (await readFile(url, 'utf8')).trim(), (await readFile(token, 'utf8')).trim()),
-    )
+    return await action(new RemoteCare(http, await readLine(url), await readLine(token)))
   } finally {
     await http.close()
   }
+}
+
+async function readLine(file: string): Promise<string> {
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    if (systemCode(error) === 'ENOENT') return null
+    throw error
+  })
+  if (text !== null) return text.trim()
+  const message = `A server holds this home and ${file} is missing: stop the server, or put an admin token there`
+  throw new AppError('usage', 'SERVER_UNREACHABLE', message)
 }

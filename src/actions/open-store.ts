@@ -18,6 +18,7 @@ import { sizeIfThere } from '../store/blob-file.ts'
 import { FsBlobStore } from '../store/fs-blob-store.ts'
 import { keepReserve } from '../store/space.ts'
 import { SqliteCatalog } from '../store/sqlite-catalog.ts'
+import { SteadyClock } from '../store/steady-clock.ts'
 
 export interface Store {
   readonly home: string
@@ -32,6 +33,7 @@ export interface Store {
   readonly roots: GitRoots
   /** Sweeps, backups and scrubs take turns: a backup is the sweep's pause. */
   readonly care: Semaphore
+  readonly steady: SteadyClock
   close(): Promise<void>
 }
 
@@ -68,6 +70,7 @@ export async function openStore({ home, clock, log }: OpenStoreOptions): Promise
     // What cares for the store ends first.
     return {
       ...{ home, clock, log, accounts, catalog, blobs, holdings, files, repositories, roots, care },
+      steady: new SteadyClock(clock),
       close: () => care.run(close),
     }
   } catch (error) {

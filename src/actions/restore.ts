@@ -8,6 +8,7 @@ import { z } from 'zod'
 import { AppError, systemCode } from '../base/app-error.ts'
 import { makeFolder, syncFolder, writeFileAtomically } from '../base/atomic-file.ts'
 import type { Clock } from '../base/clock.ts'
+import { runFiles } from '../base/config.ts'
 import { Accounts } from '../hub/accounts.ts'
 import { checkDatabase, copyDurably, copyFolder } from '../store/backup.ts'
 import { sizeIfThere } from '../store/blob-file.ts'
@@ -22,6 +23,7 @@ export interface RestoreReport {
 }
 
 const PRIVATE = 0o700
+const PRIVATE_FILE = 0o600
 const DATABASES = ['accounts.db', 'catalog.db'] as const
 const COUNT = z.number().int().nonnegative()
 const REPORT = z.object({ format: z.literal(1), repositories: COUNT, xorbs: COUNT, shards: COUNT })
@@ -45,7 +47,7 @@ export async function restoreHome(options: { folder: string; home: string; clock
     throw new AppError('damaged', 'BACKUP_INCOMPLETE', message)
   }
   await copyDurably(join(folder, 'layout-version'), join(home, 'layout-version'), { link: false })
-  const epoch = await newEpoch(home, clock)
+  const epoch = await startAnew(home, clock)
   await rm(restoreMark(home))
   await syncFolder(home)
   return { repositories: expected.repositories, ...counts, epoch }
@@ -96,10 +98,17 @@ async function countRestored(home: string): Promise<{ xorbs: number; shards: num
   return { xorbs: await count('xorbs'), shards: await count('shards') }
 }
 
-async function newEpoch(home: string, clock: Clock): Promise<string> {
+/** A new epoch, and a token for the commands of this machine: the old one is in no backup. */
+async function startAnew(home: string, clock: Clock): Promise<string> {
   const accounts = Accounts.open(join(home, 'accounts.db'), clock)
   try {
-    return await accounts.epoch.advance('restored from a backup')
+    const epoch = await accounts.epoch.advance('restored from a backup')
+    const admin = accounts.listUsers().find((user) => user.admin)
+    if (admin === undefined) return epoch
+    const { token } = accounts.createToken(admin.name, { scope: 'admin', name: `restored-${epoch}` })
+    await makeFolder(runFiles(home).folder, PRIVATE)
+    await writeFileAtomically(runFiles(home).token, `${token}\n`, PRIVATE_FILE)
+    return epoch
   } finally {
     accounts.close()
   }

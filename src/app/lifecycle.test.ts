@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, readFile, rm, symlink } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -45,4 +45,20 @@ test('a token file that others may read ends the start', async () => {
   expect((await readFile(token, 'utf8')).trim()).toBe(first.token)
   await chmod(token, 0o644)
   await expect(start('exposed')).rejects.toMatchObject({ kind: 'usage', code: 'TOKEN_FILE_EXPOSED' })
+})
+
+test('a disk that takes no write makes it not ready, with the reason, and reads go on', async () => {
+  const server = await start('full')
+  expect((await fetch(`${server.url}/readyz`)).status).toBe(200)
+  await server.stop()
+  await rm(join(scratch, 'full/run/probe'))
+  await symlink('/dev/full', join(scratch, 'full/run/probe'))
+  const full = await start('full')
+  const ready = await fetch(`${full.url}/readyz`)
+  expect([ready.status, await ready.json()]).toEqual([
+    503,
+    expect.objectContaining({ reasons: [expect.stringContaining('ENOSPC')] }),
+  ])
+  expect((await fetch(`${full.url}/livez`)).status).toBe(200)
+  await full.stop()
 })

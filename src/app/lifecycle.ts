@@ -4,6 +4,7 @@
  */
 import { readFile, rm, stat } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { AppError, systemCode } from '../base/app-error.ts'
 import { writeFileAtomically } from '../base/atomic-file.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
@@ -14,7 +15,9 @@ import type { Accounts } from '../hub/accounts.ts'
 import { LOCAL_ACTOR } from '../hub/audit-log.ts'
 import { openHome } from '../store/home.ts'
 import { lowSpace } from '../store/space.ts'
+import { WriteProbe } from '../store/write-probe.ts'
 import { type Composition, compose, type ServerLimits } from './compose.ts'
+import { sweepDaily } from './daily-sweep.ts'
 
 const PRIVATE = 0o600
 const FIRST_TOKEN_NAME = 'first'
@@ -45,7 +48,9 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
   const clock = systemClock
   const home = await openHome(path, clock)
   const reasons: string[] = ['starting']
-  const health = { version: VERSION, notReady: () => [...reasons, ...lowSpace(path)] }
+  const probe = new WriteProbe(join(runFiles(path).folder, 'probe'), clock)
+  const notReady = async () => [...reasons, ...lowSpace(path), ...(await probe.failure())]
+  const health = { version: VERSION, notReady }
   let parts: Composition | null = null
   try {
     const allowedHosts = [...options.allowedHosts, options.host].map((name) => name.toLowerCase())
@@ -55,7 +60,9 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     const url = await listen(parts, options)
     await tellWhere(path, url)
     reasons.length = 0
-    return { url, token, tokenFile: runFiles(path).token, home: path, stop: () => stop(parts as Composition) }
+    const sweeping = startSweeping(parts)
+    const stopAll = (running: Composition) => sweeping.stop().then(() => stop(running))
+    return { url, token, tokenFile: runFiles(path).token, home: path, stop: () => stopAll(parts as Composition) }
   } catch (error) {
     await parts?.close()
     home.lock.release()
@@ -67,6 +74,17 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     await rm(runFiles(path).url, { force: true })
     await drain(running, clock, log)
     home.lock.release()
+  }
+}
+
+function startSweeping({ store }: Composition): { stop(): Promise<void> } {
+  const stopping = new AbortController()
+  const sweeping = sweepDaily(store, stopping.signal)
+  return {
+    stop() {
+      stopping.abort()
+      return sweeping
+    },
   }
 }
 

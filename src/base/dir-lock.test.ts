@@ -37,7 +37,7 @@ test('a second process is refused with the name of the first, and let in when th
   }
 })
 
-test('a folder that cannot be locked says so, and is not taken for one in use', async () => {
+test('a start that cannot write the name of the owner does not keep the lock', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'dir-lock-'))
   await mkdir(join(folder, 'lock-owner.json'))
   // The name of the owner cannot be written: the lock is let go, not kept by a failed start.
@@ -45,8 +45,12 @@ test('a folder that cannot be locked says so, and is not taken for one in use', 
   await rm(join(folder, 'lock-owner.json'), { recursive: true })
   const lock = await lockFolder(folder, systemClock)
   lock.release()
-  await rm(join(folder, 'lock.db'))
-  await writeFile(join(folder, 'lock.db'), Buffer.alloc(8192, 7))
+  await rm(folder, { recursive: true })
+})
+
+test('a lock file that is no lock file is not taken for another process', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'dir-lock-'))
+  await writeFile(join(folder, 'lock.db'), 'these are other bytes, of something else. '.repeat(100))
   await expect(lockFolder(folder, systemClock)).rejects.toMatchObject({ kind: 'usage', code: 'FOLDER_UNUSABLE' })
   await rm(folder, { recursive: true })
 })

@@ -60,7 +60,7 @@ export async function findGarbage(holdings: Holdings, roots: Roots, options: Liv
   return { repositories, unreadable, detached: surplus.references.length, marks: [...files, ...blobs] }
 }
 
-async function findSurplus(holdings: Holdings, roots: Roots, { dryRun }: LivenessOptions) {
+async function findSurplus(holdings: Holdings, roots: Roots, { dryRun, skipWaits }: LivenessOptions) {
   const { catalog } = holdings
   const references: Reference[] = []
   const unreadable: string[] = []
@@ -68,7 +68,7 @@ async function findSurplus(holdings: Holdings, roots: Roots, { dryRun }: Livenes
   for await (const source of catalog.listSources(REPO)) {
     const repo = source.slice(REPO.length)
     const isKnown = await roots.has(repo)
-    const find = () => (isKnown ? unreached(holdings, roots, repo) : ownerless(holdings, repo))
+    const find = () => (isKnown ? unreached(holdings, roots, { repo, skipWaits }) : ownerless(holdings, repo))
     if (isKnown) repositories++
     try {
       let found = await find()
@@ -87,8 +87,12 @@ async function findSurplus(holdings: Holdings, roots: Roots, { dryRun }: Livenes
   return { references, unreadable, repositories }
 }
 
-/** References of a repository that no commit backs. */
-async function unreached(holdings: Holdings, roots: Roots, repo: string): Promise<Reference[]> {
+/** References of a repository that no commit backs; those of files promised today wait for one that may still come. */
+async function unreached(
+  holdings: Holdings,
+  roots: Roots,
+  { repo, skipWaits }: { repo: string; skipWaits: boolean },
+): Promise<Reference[]> {
   const reached = await roots.filesOf(repo)
   const found: Reference[] = []
   for await (const to of holdings.catalog.listTargets(REPO + repo)) {
@@ -96,7 +100,15 @@ async function unreached(holdings: Holdings, roots: Roots, repo: string): Promis
     const sha256 = await holdings.findSha256(hash)
     if (hash !== ZERO_HASH && sha256 !== null && !reached.has(sha256)) found.push({ from: REPO + repo, to })
   }
-  return found
+  if (skipWaits) return found
+  const since = holdings.clock.nowSeconds() + ANNOUNCED_SECONDS - SESSION_SECONDS
+  const fresh = new Set(
+    await holdings.catalog.findLeased(
+      found.map(({ to }) => to),
+      since,
+    ),
+  )
+  return found.filter(({ to }) => !fresh.has(to))
 }
 
 /** References of a repository that is not there: deleted, or not yet made. */

@@ -2,6 +2,7 @@
 import { AppError } from '../base/app-error.ts'
 import type { ByteRange } from '../base/byte-range.ts'
 import { Semaphore } from '../base/semaphore.ts'
+import type { Reference } from '../store/catalog.ts'
 import { type FileHash, ZERO_HASH } from '../xet/hash.ts'
 import type { CasFiles, IngestOptions, StoredFile } from './cas-files.ts'
 import type { FileEntry } from './file-entry.ts'
@@ -72,12 +73,26 @@ export class LocalCasFiles implements CasFiles {
   async attach(repo: string, files: readonly FileHash[]): Promise<void> {
     const references = files.map((hash) => ({ from: repoName(repo), to: fileName(hash) }))
     await this.#holdings.catalog.write({ references })
-    // Looked at afterwards: what is there and referred to stays.
-    for (const hash of files) if (hash !== ZERO_HASH) await this.#getFile(hash)
+    try {
+      // Looked at afterwards: what is there and referred to stays.
+      for (const hash of files) if (hash !== ZERO_HASH) await this.#getFile(hash)
+    } catch (error) {
+      await this.#forgetMissing(references)
+      throw error
+    }
   }
 
   async detach(repo: string): Promise<void> {
     await this.#holdings.catalog.write({ records: [{ kind: DELETED_REPO, key: repo, value: new Uint8Array(0) }] })
+  }
+
+  async #forgetMissing(references: readonly Reference[]): Promise<void> {
+    const missing: Reference[] = []
+    for (const reference of references) {
+      const hash = reference.to.slice(fileName('' as FileHash).length) as FileHash
+      if ((await this.#holdings.findFile(hash)) === null) missing.push(reference)
+    }
+    await this.#holdings.catalog.remove({ references: missing })
   }
 
   async #getFile(hash: FileHash): Promise<FileEntry> {

@@ -1,6 +1,6 @@
 /** The commands of care as people run them: beside a running server, on a stopped home, on what is no home. */
 import { randomBytes } from 'node:crypto'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -44,6 +44,13 @@ test('beside a running server, which goes on serving', async () => {
   expect(reply.status).toBe(401)
 }, 60_000)
 
+test('without the token of the running server the reason is said', async () => {
+  const token = join(hub.home, 'run', 'token')
+  await rename(token, `${token}.away`)
+  expect(await run('gc')).toEqual([2, expect.objectContaining({ code: 'SERVER_UNREACHABLE' })])
+  await rename(`${token}.away`, token)
+}, 60_000)
+
 test('on a stopped home; restored elsewhere it serves the same bytes', async () => {
   await hub.stop()
   await careOfAll(join(scratch, 'backup-2'))
@@ -55,6 +62,8 @@ test('on a stopped home; restored elsewhere it serves the same bytes', async () 
   const { code, stdout } = await xorbit(other.folder, args)
   expect([code, stdout]).toEqual([0, expect.stringContaining('1 repositories, 1 xorbs, 1 shards')])
   await other.start()
+  const gc = await xorbit(other.folder, ['gc', '--dry-run', '--home', other.home])
+  expect([gc.code, gc.stderr]).toEqual([0, ''])
   const headers = { authorization: `Bearer ${hub.adminToken}` }
   const reply = await fetch(`${other.url}/admin/m/resolve/main/w.bin`, { headers })
   expect(Buffer.from(await reply.arrayBuffer()).equals(content)).toBe(true)

@@ -7,6 +7,7 @@ import { type Check, runCheck, type Tally } from './check.ts'
 import { runConformance } from './checks/conformance.ts'
 import { damageChecks } from './checks/damage.ts'
 import { killChecks } from './checks/kill.ts'
+import { restoreChecks } from './checks/restore.ts'
 import { roundTripChecks } from './checks/round-trip.ts'
 import { Stand } from './stand.ts'
 
@@ -25,7 +26,12 @@ async function runAll(makeChecks: (stand: Stand) => Check[]): Promise<void> {
 
 if (wants('sceptic')) await runConformance(tally)
 // Each with its own home: a kill or a damaged byte must not spoil what another check measures.
-for (const makeChecks of [(stand: Stand) => roundTripChecks(stand, values.full), damageChecks, killChecks])
+for (const makeChecks of [
+  (stand: Stand) => roundTripChecks(stand, values.full),
+  damageChecks,
+  killChecks,
+  restoreChecks,
+])
   await runAll(makeChecks)
 process.stdout.write(`interop: ${tally.passed} passed, ${tally.failed} failed\n`)
 process.exitCode = tally.failed === 0 ? 0 : 1

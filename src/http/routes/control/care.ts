@@ -6,15 +6,17 @@ import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { z } from 'zod'
 import type { Care } from '../../../actions/care.ts'
+import { AppError } from '../../../base/app-error.ts'
 import type { Clock } from '../../../base/clock.ts'
 import { toAppError } from '../../../base/error-table.ts'
 import type { Log } from '../../../base/log.ts'
+import { type Caller, hasScope } from '../../../hub/caller.ts'
 import { readJson } from '../../guards/body.ts'
-import { type AdminService, requireAdmin } from './admin.ts'
+import type { AdminService } from './admin.ts'
 
 export interface CareRouteParts {
   readonly care: Care
-  readonly admin: AdminService
+  readonly admin: Pick<AdminService, 'callerOf'>
   readonly clock: Clock
   readonly log: Log
 }
@@ -26,7 +28,7 @@ const SCRUB = z.object({ bytesPerSecond: z.number().positive().optional(), resta
 const BACKUP = z.object({ folder: z.string(), link: z.boolean().default(false) })
 
 export function careRoutes(app: FastifyInstance, { care, admin, clock, log }: CareRouteParts): void {
-  app.addHook('preHandler', async (request) => requireAdmin(await admin.callerOf(request)))
+  app.addHook('preHandler', async (request) => checkAdmin(await admin.callerOf(request)))
   const reply = (to: FastifyReply, job: (signal: AbortSignal) => Promise<unknown>) => {
     const gone = new AbortController()
     to.raw.once('close', () => gone.abort())
@@ -49,6 +51,11 @@ export function careRoutes(app: FastifyInstance, { care, admin, clock, log }: Ca
   })
 
   app.post('/doctor', async (_request, to) => reply(to, () => care.doctor()))
+}
+
+function checkAdmin(caller: Caller): void {
+  if (caller.name === null) throw new AppError('unauthorized', 'TOKEN_MISSING', 'This needs a token of scope admin')
+  if (!hasScope(caller, 'admin')) throw new AppError('forbidden', 'SCOPE_MISSING', 'This needs a token of scope admin')
 }
 
 async function* linesOf(job: Promise<unknown>, { clock, log }: { clock: Clock; log: Log }): AsyncGenerator<string> {

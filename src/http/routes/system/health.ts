@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify'
 export interface Health {
   readonly version: string
   /** Why the server should get no new work now; empty when it is ready. */
-  notReady(): readonly string[]
+  notReady(): Promise<readonly string[]>
 }
 
 const USAGE = `Xorbit: a Hub and Xet store for models.
@@ -23,7 +23,7 @@ export function healthRoutes(app: FastifyInstance, health: Health): void {
     app.get(path, async () => ({ status: 'ok', version: health.version }))
   }
   app.get('/readyz', async (_request, reply) => {
-    const reasons = health.notReady()
+    const reasons = await health.notReady()
     if (reasons.length === 0) return { status: 'ok', version: health.version }
     return reply.code(503).send({ status: 'not ready', version: health.version, reasons })
   })
