@@ -167,7 +167,8 @@ export class HubClient {
       const path = `${apiPath(repo)}/preupload/${encodeURIComponent(revision)}`
       const { value, reply } = await this.#post(path, body, 'application/json', { signal, idempotent: true })
       const answer = shapes.shaped(shapes.PreuploadShape, value, reply.where)
-      commit = answer.commitOid ?? commit
+      // The first: when the branch moved between two batches, a commit onto this one is refused and all is asked anew.
+      commit ??= answer.commitOid ?? null
       for (const { path: name, uploadMode, shouldIgnore, oid } of answer.files) {
         answers.set(name, { mode: uploadMode, ignore: shouldIgnore === true, oid: oid ?? null })
       }
