@@ -3,9 +3,10 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { removeFiles } from '../../src/actions/browse.ts'
+import { listFiles, removeFiles } from '../../src/actions/browse.ts'
 import { pull } from '../../src/actions/pull.ts'
 import { push } from '../../src/actions/push.ts'
+import { createRepo } from '../../src/actions/repo.ts'
 import { type RunningServer, startServer } from '../../src/app/lifecycle.ts'
 import { HttpClient } from '../../src/base/http-client.ts'
 import { silentLog } from '../../src/base/log.ts'
@@ -89,4 +90,21 @@ test('small files above a total go as large ones, in the same commit', async () 
   expect(inline.reduce((sum, { bytes }) => sum + bytes, 0)).toBeLessThan(5000 + 2 * 520)
   const again = await pushFiles(await jobFor('ann/many', source, hub, { inlineBytesMax: 5000 }))
   expect(again.bytes.deduplicated).toBeGreaterThan(15_000)
+})
+
+test('a private push never lands in a public repository', async () => {
+  const source = await writeFiles('secret', { 'a.txt': 'a' })
+  await createRepo({ repo: 'ann/open', isPrivate: false, env: env() })
+  const refused = push({ repo: 'ann/open', paths: [source], isPrivate: true, env: env() })
+  await expect(refused).rejects.toMatchObject({ kind: 'conflict', code: 'REPO_PUBLIC' })
+  expect((await listFiles('ann/open', { env: env() })).files.map(({ path }) => path)).toEqual(['.gitattributes'])
+  for (let i = 0; i < 2; i++) await push({ repo: 'ann/closed', paths: [source], isPrivate: true, env: env() })
+  expect((await createRepo({ repo: 'ann/closed', isPrivate: true, env: env() })).made).toBe(false)
+})
+
+test('a dry run of the first push says what would be pushed, and makes nothing', async () => {
+  const source = await writeFiles('dry', { 'a.txt': 'a' })
+  const { files } = await push({ repo: 'ann/dry', paths: [source], dryRun: true, env: env() })
+  expect(files).toBe(1)
+  await expect(listFiles('ann/dry', { env: env() })).rejects.toMatchObject({ code: 'REPO_NOT_FOUND' })
 })
