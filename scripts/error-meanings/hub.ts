@@ -46,6 +46,7 @@ export const HUB_MEANINGS: Readonly<Record<string, string>> = {
   PATH_IS_FILE: 'A file stands where the path needs a folder. Delete it first, or choose another path.',
   PATH_IS_FOLDER: 'A folder stands where the file should be. Delete it first, or choose another path.',
   PATH_TWIN: 'Two names would differ in their Unicode spelling alone, which some disks cannot hold. Rename one.',
+  PUBLIC_URL_INVALID: 'The public address is no `https://HOST[:PORT]`. Give it without a path.',
   PULL_REQUESTS_UNSUPPORTED: 'This server has no pull requests. Push to a branch.',
   REF_BUSY: 'Others kept moving the branch at the same time. Try again.',
   REF_EXISTS: 'A branch or tag of this name exists. Choose another name, or delete it first.',

@@ -4,17 +4,19 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
+import { send } from '../../test/farm/http-send.ts'
 import { withAdmin } from '../actions/open-admin.ts'
 import { systemClock } from '../base/clock.ts'
 import { runFiles } from '../base/config.ts'
 import { silentLog } from '../base/log.ts'
+import { parsePublicUrl } from '../http/origin.ts'
 import { openHome } from '../store/home.ts'
 import { startServer } from './lifecycle.ts'
 
 const scratch = await mkdtemp(join(tmpdir(), 'xorbit-lifecycle-'))
 afterAll(() => rm(scratch, { recursive: true }))
 
-const start = (name: string, place: { host?: string; port?: number } = {}) =>
+const start = (name: string, place: { host?: string; port?: number; publicUrl?: string } = {}) =>
   startServer({
     home: join(scratch, name),
     host: '127.0.0.1',
@@ -115,3 +117,22 @@ test('reading a home that is not there makes none', async () => {
   await expect(reading).rejects.toMatchObject({ kind: 'not-found', code: 'HOME_MISSING' })
   await expect(readdir(home)).rejects.toThrow('ENOENT')
 })
+
+test('behind a proxy, answers lead to the public address, and only those to its clients', async () => {
+  const server = await start('proxied', { publicUrl: 'https://hub.example:8443' })
+  const asked = async (host: string) => {
+    const reply = await send(server.url, '/', { headers: { host } })
+    return [reply.status, /HF_ENDPOINT=(\S+)/.exec(reply.body.toString())?.[1]]
+  }
+  expect(await asked('HUB.example:8443')).toEqual([200, 'https://hub.example:8443'])
+  expect(await asked('localhost:1')).toEqual([200, 'http://localhost:1'])
+  expect((await asked('hub.example'))[0]).toBe(403)
+  await server.stop()
+})
+
+test.each(['hub.example', 'ftp://hub.example', 'https://hub.example/path', 'https://a@hub.example', 'https://'])(
+  '--public-url %s is refused',
+  (text) => {
+    expect(() => parsePublicUrl(text)).toThrow(expect.objectContaining({ code: 'PUBLIC_URL_INVALID' }))
+  },
+)

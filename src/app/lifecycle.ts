@@ -11,6 +11,7 @@ import { type Clock, systemClock } from '../base/clock.ts'
 import { runFiles } from '../base/config.ts'
 import type { Log } from '../base/log.ts'
 import { VERSION } from '../base/version.ts'
+import { parsePublicUrl, setPublicUrl } from '../http/origin.ts'
 import type { Accounts } from '../hub/accounts.ts'
 import { openHome } from '../store/home.ts'
 import { lowSpace } from '../store/space.ts'
@@ -24,6 +25,8 @@ const DRAIN_MS = 8_000
 
 export interface ServeOptions {
   readonly home: string
+  /** What clients reach through a proxy: URLs in answers to it begin so. */
+  readonly publicUrl?: string | undefined
   readonly host: string
   readonly port: number
   readonly allowedHosts: readonly string[]
@@ -54,6 +57,7 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     parts = await compose({ home: path, allowedHosts, health, clock, log })
     const token = await firstToken(path, parts.accounts, options.firstUser)
     checkExposure(options.host, parts.accounts)
+    if (options.publicUrl !== undefined) setPublicUrl(parts.server, parsePublicUrl(options.publicUrl))
     const url = await listen(parts, options)
     await tellWhere(path, url)
     reasons.length = 0

@@ -42,6 +42,7 @@ export const COMMANDS: readonly CommandRow[] = [
     summary: 'run the server in the foreground',
     flags: [
       HOME,
+      ['--public-url <url>', 'address of a proxy before this server, such as https://hub.example; it must keep Host'],
       ['--port <number>', 'port to listen on, 0 for a free one (default: 9672)'],
       ['--host <address>', 'address to listen on (default: 127.0.0.1)'],
       ['--allow-host <name>', 'further host name under which clients reach this server', 'repeatable'],
