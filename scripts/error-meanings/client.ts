@@ -68,6 +68,8 @@ export const CLIENT_MEANINGS: Readonly<Record<string, string>> = {
   REF_BAD: 'The reference cannot be read. Give NS/NAME, NS/NAME@REVISION or an address.',
   REF_CONTRADICTED: 'The reference and a flag say different things. Give one of them.',
   REF_MISSING: 'The command needs a reference: NS/NAME.',
+  REPO_PUBLIC:
+    'The repository exists and everybody may read it, but a private one was asked for. Make it private, or omit --private.',
   REPLY_CUT_SHORT: 'The reply ended before its length. It was tried again several times; check the network.',
   REPLY_HEADERS_TOO_LARGE: 'The reply has larger headers than any Hub sends. Check --endpoint and the proxy.',
   REPLY_SHAPE_BAD: 'The reply is JSON of another shape than a Hub gives. Check --endpoint.',

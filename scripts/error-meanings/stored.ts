@@ -1,6 +1,5 @@
 /** Meanings of the codes that store, CAS and the CAS routes throw. */
 export const STORED_MEANINGS: Readonly<Record<string, string>> = {
-  ACCOUNTS_TOO_NEW: 'accounts.db was written by a newer xorbit. Update xorbit, or use another --home.',
   BLOB_CHANGED: 'A stored copy was found damaged while the same bytes were sent again. Send them once more.',
   BLOB_DAMAGED: 'Stored bytes fail their checksum: the disk changed them. They are quarantined; push the file again.',
   BLOB_KEY_BAD: 'A stored object is named by 64 lower-case hexadecimal digits. Correct the name.',

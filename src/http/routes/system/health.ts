@@ -1,5 +1,6 @@
 /** Is it alive, is it ready, what is it: for people, probes and load balancers. */
 import type { FastifyInstance } from 'fastify'
+import { originOf } from '../../origin.ts'
 
 export interface Health {
   readonly version: string
@@ -16,7 +17,7 @@ const USAGE = `Xorbit: a Hub and Xet store for models.
 
 export function healthRoutes(app: FastifyInstance, health: Health): void {
   app.get('/', async (request, reply) => {
-    return reply.type('text/plain; charset=utf-8').send(USAGE.replaceAll('%ORIGIN%', `http://${request.headers.host}`))
+    return reply.type('text/plain; charset=utf-8').send(USAGE.replaceAll('%ORIGIN%', originOf(request)))
   })
   app.head('/', async (_request, reply) => reply.send())
   for (const path of ['/health', '/livez']) {
