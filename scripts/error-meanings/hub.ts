@@ -1,5 +1,6 @@
 /** Meanings of the codes that Hub, git, LFS, control routes and request guards throw. */
 export const HUB_MEANINGS: Readonly<Record<string, string>> = {
+  ADMIN_TOKEN_MISSING: 'The home holds no token for its own commands. Stop the server and run the command then.',
   BODY_TOO_LARGE: 'The request has a larger body than this route takes. Send smaller requests.',
   BRANCH_PROTECTED: 'Branch main cannot be deleted. Delete the repository, or commit what should change.',
   COMMIT_FILE_TOO_LARGE: 'A file inside the commit is too large to be sent inline. Upload it by Xet or LFS first.',
@@ -17,6 +18,7 @@ export const HUB_MEANINGS: Readonly<Record<string, string>> = {
   GIT_OBJECT_MISSING: 'An object is missing from the git repository. Restore it from a backup or push it again.',
   GIT_OUTPUT_TOO_LARGE: 'git answered more than this server reads. Ask for less of the repository.',
   GIT_TIMEOUT: 'git took too long and was ended. Try again; if it stays, look at disk and load.',
+  HOME_MISSING: 'There is no home of a server at this place. Give the right one with `--home`.',
   HOST_MISSING: 'The request names no Host, or several. Use an HTTP/1.1 client.',
   HOST_UNKNOWN: 'The Host of the request is none of this server. Start it with --allow-host if the name is yours.',
   JSON_MALFORMED:
@@ -44,6 +46,7 @@ export const HUB_MEANINGS: Readonly<Record<string, string>> = {
   PATH_IS_FILE: 'A file stands where the path needs a folder. Delete it first, or choose another path.',
   PATH_IS_FOLDER: 'A folder stands where the file should be. Delete it first, or choose another path.',
   PATH_TWIN: 'Two names would differ in their Unicode spelling alone, which some disks cannot hold. Rename one.',
+  PUBLIC_URL_INVALID: 'The public address is no `https://HOST[:PORT]`. Give it without a path.',
   PULL_REQUESTS_UNSUPPORTED: 'This server has no pull requests. Push to a branch.',
   REF_BUSY: 'Others kept moving the branch at the same time. Try again.',
   REF_EXISTS: 'A branch or tag of this name exists. Choose another name, or delete it first.',

@@ -45,7 +45,7 @@ export class HubServer {
 
   static async start(options: { home?: string; clock?: Clock; limits?: ServerLimits } = {}): Promise<HubServer> {
     const home = options.home ?? (await mkdtemp(join(tmpdir(), 'xorbit-hub-')))
-    const health = { version: '0', notReady: () => [] }
+    const health = { version: '0', notReady: async () => [] }
     const clock = options.clock ?? systemClock
     const parts = await compose({
       ...{ home, allowedHosts: [], health, clock, log: silentLog },
