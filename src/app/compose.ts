@@ -13,9 +13,14 @@ import { callerOf, type HubService } from '../http/routes/hub/hub-service.ts'
 import type { Health } from '../http/routes/system/health.ts'
 import { createServer } from '../http/server.ts'
 import { Accounts } from '../hub/accounts.ts'
+import { FactsKeeper } from '../hub/facts-keeper.ts'
 import { GitRepoReader } from '../hub/git-repo-reader.ts'
 import { GitRepoWriter } from '../hub/git-repo-writer.ts'
+import { LargeFileList } from '../hub/large-file-list.ts'
+import { PullRequests } from '../hub/pull-requests.ts'
+import { RepoChanges } from '../hub/repo-changes.ts'
 import { Repositories } from '../hub/repositories.ts'
+import { WeightHeaders } from '../hub/weight-headers.ts'
 import { FsBlobStore } from '../store/fs-blob-store.ts'
 import { SqliteCatalog } from '../store/sqlite-catalog.ts'
 
@@ -49,7 +54,12 @@ export async function compose({ home, allowedHosts, health, clock, log }: Compos
   const repositories = new Repositories(await GitCommand.find(), join(home, 'repos'))
   await repositories.recover()
   const reader = new GitRepoReader({ accounts, repositories, files })
-  const writer = new GitRepoWriter({ accounts, repositories, reader, files, clock, log })
+  const facts = new FactsKeeper({ accounts, repositories, reader, log })
+  const pulls = new PullRequests({ accounts, repositories, reader, facts, clock })
+  const writer = new GitRepoWriter({ accounts, repositories, reader, files, pulls, facts, clock, log })
+  const largeFiles = new LargeFileList(repositories)
+  const changes = new RepoChanges({ accounts, repositories, files, largeFiles, facts })
+  await changes.recover()
   const cas: CasService = {
     holdings,
     signingKey: accounts.secret('signed-url'),
@@ -59,7 +69,11 @@ export async function compose({ home, allowedHosts, health, clock, log }: Compos
     clock,
     log,
   }
-  const hub: HubService = { accounts, reader, writer, files, clock, log, epoch, casTokenKey: cas.tokenKey }
+  const hub: HubService = {
+    ...{ accounts, reader, writer, files, pulls, facts, changes, largeFiles, clock, log, epoch },
+    headers: new WeightHeaders(accounts.facts),
+    casTokenKey: cas.tokenKey,
+  }
   const admin = { admin: new AccountsAdmin(accounts), callerOf: (request: FastifyRequest) => callerOf(hub, request) }
   const server = createServer({ cas, hub, admin, health, clock, log, allowedHosts })
   return {

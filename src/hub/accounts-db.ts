@@ -4,6 +4,7 @@
  */
 import { DatabaseSync } from 'node:sqlite'
 import { AppError } from '../base/app-error.ts'
+import { COLLABORATION_SCHEMA } from './collaboration-schema.ts'
 
 const MIGRATIONS: readonly string[] = [
   `CREATE TABLE users (
@@ -43,6 +44,7 @@ const MIGRATIONS: readonly string[] = [
      reason TEXT NOT NULL,
      started_ms INTEGER NOT NULL
    ) STRICT;`,
+  COLLABORATION_SCHEMA,
 ]
 
 /** Opens or makes the database at `path` (`:memory:` for tests). */

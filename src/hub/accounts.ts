@@ -7,10 +7,14 @@ import type { DatabaseSync } from 'node:sqlite'
 import { AppError } from '../base/app-error.ts'
 import type { Clock } from '../base/clock.ts'
 import { type Access, ANONYMOUS_ACCOUNT } from '../cas/access.ts'
+import { AccessRequests } from './access-requests.ts'
 import { openAccountsDb, transact } from './accounts-db.ts'
 import type { Caller, Scope } from './caller.ts'
+import { Discussions } from './discussions.ts'
 import { StoredEpochs } from './epochs.ts'
+import { RepoFactsTable } from './repo-facts.ts'
 import { isRepoName, isReservedName } from './repo-id.ts'
+import { RepoMoves } from './repo-moves.ts'
 import { RepoTable } from './repo-table.ts'
 import { type NewToken, type TokenInfo, Tokens } from './tokens.ts'
 
@@ -37,6 +41,10 @@ export function repoAccount(repo: string): string {
 
 export class Accounts implements Access {
   readonly repos: RepoTable
+  readonly facts: RepoFactsTable
+  readonly moves: RepoMoves
+  readonly requests: AccessRequests
+  readonly discussions: Discussions
   readonly epoch: StoredEpochs
   readonly #db: DatabaseSync
   readonly #clock: Clock
@@ -47,6 +55,10 @@ export class Accounts implements Access {
     this.#clock = clock
     this.#tokens = new Tokens(db, clock)
     this.repos = new RepoTable(db, clock)
+    this.facts = new RepoFactsTable(db)
+    this.moves = new RepoMoves(db)
+    this.requests = new AccessRequests(db, clock)
+    this.discussions = new Discussions(db, clock)
     this.epoch = new StoredEpochs(db, clock)
   }
 
@@ -74,6 +86,10 @@ export class Accounts implements Access {
       this.#db.prepare(sql).run(id, name, name.toLowerCase(), admin ? 1 : 0, this.#clock.nowMs())
       return this.getUser(name)
     })
+  }
+
+  findUserById(id: string): User | null {
+    return userOf(this.#db.prepare('SELECT * FROM users WHERE id = ?').get(id))
   }
 
   findUser(name: string): User | null {
@@ -130,9 +146,9 @@ export class Accounts implements Access {
       const repo = account.slice(repoAccount('').length)
       return this.repos.has(repo) ? [repo] : []
     }
-    const user = userOf(this.#db.prepare('SELECT * FROM users WHERE id = ?').get(account))
+    const user = this.findUserById(account)
     if (user === null) return []
-    return this.repos.listReadable(user.admin ? null : [user.name])
+    return this.repos.listReadable(user.admin ? null : [user.name], account)
   }
 }
 

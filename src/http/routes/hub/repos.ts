@@ -23,6 +23,8 @@ const CREATE = NAMED.extend({
   files: z.array(z.object({ path: z.string(), content: z.string(), encoding: z.literal('base64') })).nullish(),
 })
 
+const MOVE = z.object({ fromRepo: z.string(), toRepo: z.string(), type: z.enum(REPO_TYPES).nullish() })
+
 export function reposRoutes(app: FastifyInstance, hub: HubService): void {
   const { writer } = hub
   app.post('/api/repos/create', async (request) => {
@@ -47,6 +49,14 @@ export function reposRoutes(app: FastifyInstance, hub: HubService): void {
     const caller = await signedIn(hub, request)
     const body = await readJson(request, BODY_BYTES_MAX, NAMED)
     await writer.delete(caller, idOf(body, caller.name ?? ''))
+    return reply.type('text/plain; charset=utf-8').send('OK')
+  })
+
+  app.post('/api/repos/move', async (request, reply) => {
+    const caller = await signedIn(hub, request)
+    const { fromRepo, toRepo, type } = await readJson(request, BODY_BYTES_MAX, MOVE)
+    const [from, to] = [fromRepo, toRepo].map((id) => parseRepoId(id, type ?? 'model')) as [RepoId, RepoId]
+    await hub.changes.move(caller, from, to)
     return reply.type('text/plain; charset=utf-8').send('OK')
   })
 }
