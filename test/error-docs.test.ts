@@ -2,13 +2,14 @@ import { expect, test } from 'vitest'
 import { findCodes, findProblems, isCode, renderPage } from '../scripts/error-docs.ts'
 
 const codesOf = (text: string) => findCodes(new Map([['a.ts', text]]))
-const kindsOf = (text: string) => Object.fromEntries([...codesOf(text)].map(([code, kinds]) => [code, [...kinds]]))
+const kindsOf = (text: string) =>
+  Object.fromEntries([...codesOf(text)].map(([code, kinds]) => [code, [...kinds].sort()]))
 
 test.each([
   ['a plain call', "new AppError('integrity', 'A_A', 'x')", { A_A: ['integrity'] }],
   ['a call over several lines', "new AppError(\n  'usage',\n  'A_A',\n  `x`)", { A_A: ['usage'] }],
   ['a choice of codes', "new AppError('timeout', x ? 'A_A' : 'B_B', m)", { A_A: ['timeout'], B_B: ['timeout'] }],
-  ['a choice of kinds', "new AppError(full ? 'no-space' : 'bug', 'A_A', m)", { A_A: ['no-space', 'bug'] }],
+  ['a choice of kinds', "new AppError(full ? 'no-space' : 'bug', 'A_A', m)", { A_A: ['bug', 'no-space'] }],
   [
     'a kind chosen before',
     "const kind = x ? 'busy' : 'usage'\nnew AppError(kind, 'A_A', m)",

@@ -44,10 +44,11 @@ export async function runOwn(
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text
   })
-  const events: CommandEvent[] = []
-  createInterface({ input: child.stdout }).on('line', (line) => events.push(parseEvent(line)))
-  const [code] = (await once(child, 'close')) as [number | null]
-  return { code: code ?? 1, events, stderr }
+  const closed = once(child, 'close')
+  const lines: string[] = []
+  createInterface({ input: child.stdout }).on('line', (line) => lines.push(line))
+  const [code] = (await closed) as [number | null]
+  return { code: code ?? 1, events: lines.map(parseEvent), stderr }
 }
 
 function parseEvent(line: string): CommandEvent {
@@ -93,6 +94,9 @@ export class OwnServer {
         return new OwnServer(child, event as unknown as { url: string; token: string })
       }
       throw new AppError('bug', 'SERVER_NOT_READY', `The server ended before it was ready: ${stderr}`)
+    } catch (error) {
+      child.kill('SIGKILL')
+      throw error
     } finally {
       clearTimeout(timer)
     }

@@ -19,8 +19,8 @@ test.each([
 })
 
 test('what nobody foresaw is a bug, and an aborted call is cancelled', () => {
-  expect(toAppError(new TypeError('x')).kind).toBe('bug')
-  expect(toAppError(new DOMException('x', 'AbortError')).kind).toBe('cancelled')
+  expect(toAppError(new TypeError('x'))).toMatchObject({ kind: 'bug', code: 'BUG' })
+  expect(toAppError(new DOMException('x', 'AbortError'))).toMatchObject({ kind: 'cancelled', code: 'CANCELLED' })
 })
 
 test('every kind has a status, and an exit code that is not 0', () => {

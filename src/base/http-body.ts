@@ -1,8 +1,8 @@
-/** Bodies of replies, read within limits: bytes, and JSON whose size and depth are bounded before it is parsed. */
+/** Bodies of replies, read within limits: bytes, and JSON. */
 import { AppError } from './app-error.ts'
+import { parseJson } from './json.ts'
 
 export const JSON_BYTES_MAX = 64 * 1024 * 1024
-const JSON_DEPTH_MAX = 64
 
 /** All bytes of `body`; kind `malformed` above `limit`. */
 export async function readWhole(where: string, body: AsyncIterable<Uint8Array>, limit: number): Promise<Buffer> {
@@ -30,16 +30,10 @@ export async function readStart(body: AsyncIterable<Uint8Array>, limit: number):
   return Buffer.concat(pieces).toString('utf8', 0, Math.min(length, limit))
 }
 
-export function parseJson(where: string, bytes: Uint8Array): unknown {
+/** A reply's JSON; a page of a captive portal is named as such. */
+export function parseReply(where: string, bytes: Uint8Array): unknown {
   if (looksLikeHtml(bytes)) throw htmlError(where)
-  if (depthOf(bytes) > JSON_DEPTH_MAX) {
-    throw new AppError('malformed', 'JSON_TOO_DEEP', `${where}: JSON nested deeper than ${JSON_DEPTH_MAX}`)
-  }
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
-  } catch (cause) {
-    throw new AppError('malformed', 'JSON_MALFORMED', `${where}: the reply is not JSON`, { cause })
-  }
+  return parseJson(where, bytes)
 }
 
 /** A page where data was expected: the mark of a captive portal or a wrong address. */
@@ -50,20 +44,4 @@ export function looksLikeHtml(start: Uint8Array): boolean {
 export function htmlError(where: string): AppError {
   const hint = 'a login page of the network, or a wrong --endpoint?'
   return new AppError('integrity', 'LOOKS_LIKE_HTML', `${where}: the reply looks like HTML (${hint})`)
-}
-
-function depthOf(bytes: Uint8Array): number {
-  let depth = 0
-  let deepest = 0
-  let inText = false
-  for (let i = 0; i < bytes.length; i++) {
-    const byte = bytes[i]
-    if (inText) {
-      if (byte === 0x5c) i++
-      else if (byte === 0x22) inText = false
-    } else if (byte === 0x22) inText = true
-    else if (byte === 0x5b || byte === 0x7b) deepest = Math.max(deepest, ++depth)
-    else if (byte === 0x5d || byte === 0x7d) depth--
-  }
-  return deepest
 }

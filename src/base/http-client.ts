@@ -20,7 +20,7 @@ import { type Clock, systemClock } from './clock.ts'
 import type { Env } from './config.ts'
 import { Deadline } from './deadline.ts'
 import { badRedirect, checkHeaders, checkUrl, isRedirect, redirectTarget, withoutCredentials } from './http-address.ts'
-import { htmlError, JSON_BYTES_MAX, looksLikeHtml, parseJson, readStart, readWhole } from './http-body.ts'
+import { htmlError, JSON_BYTES_MAX, looksLikeHtml, parseReply, readStart, readWhole } from './http-body.ts'
 import { connectionError, statusError } from './http-failure.ts'
 import { RETRY_POLICY, type RetryPolicy, withRetries } from './retry.ts'
 
@@ -104,7 +104,7 @@ export class HttpClient {
   async json(request: HttpRequest, limit = JSON_BYTES_MAX): Promise<{ value: unknown; reply: HttpReply }> {
     return this.exchange(request, async (reply) => {
       const bytes = await readWhole(reply.where, reply.body, limit)
-      return { value: parseJson(reply.where, bytes), reply }
+      return { value: parseReply(reply.where, bytes), reply }
     })
   }
 

@@ -21,6 +21,7 @@ const HOME = ['--home <dir>', 'folder of the server (default: XORBIT_HOME)'] as 
 const HUB = [
   ['--endpoint <url>', 'Hub to use (default: HF_ENDPOINT, else the server of this home, else huggingface.co)'],
   ['--token <token>', 'token for the Hub (default: HF_TOKEN, else the stored one)'],
+  ['--ca-cert <file>', 'certificate authorities to trust besides the usual ones (default: SSL_CERT_FILE)'],
   HOME,
 ] as const
 const SCOPE = ['--scope <scope>', 'read, write, admin, inference or metrics (default: write)'] as const

@@ -19,8 +19,12 @@ export function reportError(thrown: unknown, io: Io, verbose: boolean): number {
 }
 
 function exitCodeOf(thrown: unknown, io: Io): number {
-  if (io.signal.aborted && io.signal.reason === 'SIGTERM') return EXIT_SIGTERM
-  if (io.signal.aborted) return ERROR_TABLE.cancelled.exit
+  if (io.signal.aborted) return signalExitCode(io.signal)
   const error = toAppError(thrown)
   return error.code === 'VERIFY_DIFFERENCES' ? EXIT_VERIFICATION_FAILED : ERROR_TABLE[error.kind].exit
+}
+
+/** What a shell expects of a program that a signal ended. */
+export function signalExitCode(signal: AbortSignal): number {
+  return signal.reason === 'SIGTERM' ? EXIT_SIGTERM : ERROR_TABLE.cancelled.exit
 }

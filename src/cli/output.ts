@@ -6,6 +6,8 @@ export interface Io {
   readonly isTty: boolean
   /** Aborted by the first Ctrl-C or SIGTERM. */
   readonly signal: AbortSignal
+  /** Ends the JSON of a command that went well: the last line is `done`, with no fields unless it was said already. */
+  finish(): void
   /** One JSON object with `event` and `time` when `--json` is on, else nothing. */
   event(name: string, fields: Readonly<Record<string, unknown>>): void
   /** Text for people on standard output; nothing under `--json`. */
@@ -24,16 +26,22 @@ export interface Streams {
 export function createIo(flags: Flags, streams: Streams, signal: AbortSignal): Io {
   const json = flags.json === true
   const quiet = flags.quiet === true
+  let last = ''
+  const event = (name: string, fields: Readonly<Record<string, unknown>>): void => {
+    if (!json) return
+    last = name
+    streams.stdout.write(
+      `${JSON.stringify({ event: name, time: new Date(systemClock.nowMs()).toISOString(), ...fields })}\n`,
+    )
+  }
   return {
     json,
     quiet,
     isTty: streams.stdout.isTTY === true,
     signal,
-    event(name, fields) {
-      if (!json) return
-      streams.stdout.write(
-        `${JSON.stringify({ event: name, time: new Date(systemClock.nowMs()).toISOString(), ...fields })}\n`,
-      )
+    event,
+    finish() {
+      if (last !== 'done') event('done', {})
     },
     line(text) {
       if (!json) streams.stdout.write(`${text}\n`)

@@ -101,7 +101,11 @@ export function progressMode(flags: Flags, io: Io, screen: ProgressScreen = proc
   const wish = flags.progress ?? 'auto'
   if (wish === 'tty' || wish === 'plain' || wish === 'json' || wish === 'none') return wish
   if (wish !== 'auto') {
-    throw new AppError('usage', 'FLAG_BAD', `--progress is auto, tty, plain, json or none, not ${JSON.stringify(wish)}`)
+    throw new AppError(
+      'usage',
+      'FLAG_INVALID',
+      `--progress is auto, tty, plain, json or none, not ${JSON.stringify(wish)}`,
+    )
   }
   if (io.quiet) return 'none'
   if (screen.isTTY === true && !io.json) return 'tty'

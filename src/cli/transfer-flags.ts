@@ -19,7 +19,7 @@ export function repoFlags(flags: Flags) {
   const type = textFlag(flags, 'repoType')
   const repoType = REPO_TYPES.find((known) => known === type)
   if (type !== undefined && repoType === undefined) {
-    throw new AppError('usage', 'FLAG_BAD', `--repo-type is model, dataset or space, not ${JSON.stringify(type)}`)
+    throw new AppError('usage', 'FLAG_INVALID', `--repo-type is model, dataset or space, not ${JSON.stringify(type)}`)
   }
   return { repoType, revision: textFlag(flags, 'revision') }
 }
@@ -40,7 +40,7 @@ export function countFlag(flags: Flags, name: string, flag: string): number | un
   if (text === undefined) return undefined
   const value = Number(text)
   if (!Number.isSafeInteger(value) || value < 1) {
-    throw new AppError('usage', 'FLAG_BAD', `${flag} is a whole number from 1, not ${JSON.stringify(text)}`)
+    throw new AppError('usage', 'FLAG_INVALID', `${flag} is a whole number from 1, not ${JSON.stringify(text)}`)
   }
   return value
 }

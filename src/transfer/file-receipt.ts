@@ -15,10 +15,12 @@ export async function receiveFile(
   fill: (file: FileHandle) => Promise<void>,
   name: (temp: string, path: string) => Promise<void> = nameFile,
 ): Promise<void> {
+  let made = false
   try {
     await makeFolder(dirname(temp))
     await makeFolder(dirname(path))
     const file = await open(temp, 'wx+', 0o666)
+    made = true
     try {
       await fill(file)
       await file.sync()
@@ -31,7 +33,7 @@ export async function receiveFile(
     const message = `${path} cannot be written: a folder is where the file should be, or a file where its folder should`
     throw new AppError('conflict', 'PATH_TAKEN', message, { cause: error })
   } finally {
-    await rm(temp, { force: true })
+    if (made) await rm(temp, { force: true })
   }
 }
 

@@ -22,6 +22,9 @@ import { replaceLink, SharedBlobs } from './shared-blobs.ts'
 import type { Snapshot, SnapshotPlace } from './snapshot-place.ts'
 import { findTreeFile, writeTreeFile } from './tree-file.ts'
 
+/** A smaller file is not worth sharing: its link, its list of references and its folder cost more than its bytes. */
+const SHARED_BYTES_MIN = 1024 * 1024
+
 export const CACHE_TAG = [
   'Signature: 8a477f597d28d172789f06886806bc55',
   '# This file is a cache directory tag created by huggingface_hub.',
@@ -87,6 +90,8 @@ class CachePlace implements SnapshotPlace {
   readonly #options: HfCacheOptions
   readonly #folder: string
   readonly #snapshot: Snapshot
+  /** Known to be there. */
+  readonly #folders = new Set<string>()
   #proofs: ProofRecord | null = null
   #shared: SharedBlobs | null = null
 
@@ -121,7 +126,7 @@ class CachePlace implements SnapshotPlace {
   async receive(file: TreeFile, fill: (handle: FileHandle) => Promise<void>): Promise<string> {
     const blob = this.#blob(file)
     const { xetHash } = file
-    const shared = this.#shared
+    const shared = file.size < SHARED_BYTES_MIN ? null : this.#shared
     const name = xetHash === null || shared === null ? nameFile : (temp: string) => shared.publish(temp, xetHash, blob)
     await receiveFile(blob, incompleteName(blob), fill, name)
     await this.#proofs?.add(blob, contentId(file))
@@ -146,8 +151,10 @@ class CachePlace implements SnapshotPlace {
     const path = await resolveInside(this.root, file.path)
     const target = relative(dirname(path), blob)
     if ((await linkTarget(path)) === target) return path
-    await makeFolder(dirname(path))
+    if (!this.#folders.has(dirname(path))) await makeFolder(dirname(path))
+    this.#folders.add(dirname(path))
     try {
+      // Not synced: a link lost in a power cut is made again by the next pull.
       await replaceLink(target, path)
     } catch (error) {
       if (systemCode(error) !== 'EPERM' && systemCode(error) !== 'ENOSYS') throw error

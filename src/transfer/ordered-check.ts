@@ -30,7 +30,7 @@ export class OrderedCheck {
   readonly #verifier = new FileVerifier()
   readonly #sha256 = createHash('sha256')
   readonly #done = new Map<number, { term: PlanTerm; chunks: TermChunks }>()
-  readonly #buffer = new Uint8Array(READ_BYTES)
+  #buffer = new Uint8Array(0)
   #nextOffset = 0
   #proved: Promise<void> = Promise.resolve()
 
@@ -71,6 +71,7 @@ export class OrderedCheck {
   async #readBack(offset: number, length: number): Promise<void> {
     for (let at = 0; at < length; ) {
       const wanted = Math.min(READ_BYTES, length - at)
+      if (this.#buffer.length < wanted) this.#buffer = new Uint8Array(wanted)
       const { bytesRead } = await this.#file.read(this.#buffer, 0, wanted, offset + at)
       if (bytesRead === 0)
         throw new AppError('damaged', 'FILE_SHRANK', 'The file being written became shorter meanwhile')

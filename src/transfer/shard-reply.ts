@@ -1,6 +1,7 @@
 /** The NDJSON answer to a shard: progress lines, then exactly one `result` or `error`. Each line is bounded. */
 import { AppError } from '../base/app-error.ts'
 import type { HttpReply } from '../base/http-client.ts'
+import { parseJson } from '../base/json.ts'
 
 const LINE_BYTES_MAX = 1024 * 1024
 
@@ -19,12 +20,8 @@ export async function readShardReply(reply: HttpReply): Promise<boolean> {
 }
 
 function parseLine(line: string, where: string): { type?: unknown; message?: unknown; retryable?: unknown } {
-  try {
-    const value: unknown = JSON.parse(line)
-    if (typeof value === 'object' && value !== null) return value
-  } catch (cause) {
-    throw new AppError('malformed', 'JSON_MALFORMED', `${where}: a line of the answer is not JSON`, { cause })
-  }
+  const value = parseJson(where, Buffer.from(line))
+  if (typeof value === 'object' && value !== null) return value
   throw new AppError('malformed', 'JSON_MALFORMED', `${where}: a line of the answer is no object`)
 }
 

@@ -56,6 +56,7 @@ export class SharedBlobs {
     const path = this.path(xetHash)
     await this.#addReference(`${path}.refs`, relative(this.#cache, blob))
     await replaceLink(relative(dirname(blob), path), blob)
+    await syncFolder(dirname(blob))
   }
 
   async #addReference(path: string, reference: string): Promise<void> {
@@ -75,14 +76,14 @@ export class SharedBlobs {
   }
 }
 
-/** Makes `path` a symbolic link to `target` in one step, whatever was there. */
+/** Makes `path` a symbolic link to `target` in one step, whatever was there. Not yet durable. */
 export async function replaceLink(target: string, path: string): Promise<void> {
   const temp = `${path}.${randomBytes(4).toString('hex')}.link`
   try {
     await symlink(target, temp)
     await rename(temp, path)
-  } finally {
+  } catch (error) {
     await rm(temp, { force: true })
+    throw error
   }
-  await syncFolder(dirname(path))
 }

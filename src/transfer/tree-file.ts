@@ -13,9 +13,16 @@ const Shape = z.object({
     z.string(),
     z.object({
       size: z.int().nonnegative(),
-      blob_id: z.string(),
-      lfs_sha256: z.string().nullish(),
-      xet_hash: z.string().nullish(),
+      // They become names of files.
+      blob_id: z.string().regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/),
+      lfs_sha256: z
+        .string()
+        .regex(/^[0-9a-f]{64}$/)
+        .nullish(),
+      xet_hash: z
+        .string()
+        .regex(/^[0-9a-f]{64}$/)
+        .nullish(),
     }),
   ),
 })

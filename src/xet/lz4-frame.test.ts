@@ -154,3 +154,20 @@ test('bit planes and unknown schemes are refused unless asked for', () => {
   }
   expect(decompress(3, stored, 1000, { bitslice: true })).toEqual(new Uint8Array(1000))
 })
+
+test('a wrong checksum of header, block or content is told as one', () => {
+  const wrong = expect.objectContaining({ kind: 'integrity', code: 'LZ4_CHECKSUM_MISMATCH' })
+  const content = frameOf(text, 64_000, { contentChecksum: true })
+  const block = frameOf(text, 64_000, { blockChecksums: true })
+  // Header checksum; last byte of the block's own checksum; last byte of the frame.
+  for (const [frame, at] of [
+    [content, 6],
+    [block, block.length - 5],
+    [content, content.length - 1],
+  ] as const) {
+    expect(decodeFrame(frame, text.length)).toEqual(text)
+    const changed = Uint8Array.from(frame)
+    changed[at] = (changed[at] as number) ^ 1
+    expect(() => decodeFrame(changed, text.length)).toThrow(wrong)
+  }
+})

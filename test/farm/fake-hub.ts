@@ -47,6 +47,8 @@ export interface HubFault {
   /** A CAS that refuses a token after so many calls. */
   readonly refuseCasAt?: number
   readonly onlyV1?: boolean
+  /** The CAS tells chunk lists as our own server does; changed by this. */
+  readonly list?: (packed: Buffer) => void
 }
 
 export interface XorbAnswer {
@@ -130,7 +132,8 @@ export class FakeHub {
       const exp = 4_000_000_000
       if (fault.token !== undefined) return json(response, { error: 'no' }, fault.token)
       const accessToken = `xet_token_${this.count(/^token /)}`
-      return json(response, { casUrl: `${this.url}/elsewhere/f/${name}`, exp, accessToken })
+      const place = fault.list === undefined ? 'elsewhere' : 'cas'
+      return json(response, { casUrl: `${this.url}/${place}/f/${name}`, exp, accessToken })
     }
     const entries = this.files.map(
       ({ path: file, content, sha256, oid, kind }): TreeJson => ({
@@ -154,6 +157,11 @@ export class FakeHub {
 
   #cas(response: ServerResponse, fault: HubFault, path: string, hit: number): unknown {
     if (fault.refuseCasAt !== undefined && hit === fault.refuseCasAt) return json(response, {}, 401)
+    if (fault.list !== undefined && path.includes('/x/chunk-lists/')) {
+      const packed = Buffer.concat([...this.xorbs.values()].map(({ chunks }) => chunks.packed))
+      fault.list(packed)
+      return response.end(packed)
+    }
     const isV1 = path.includes('/v1/')
     if (!path.includes('/reconstructions/') || (fault.onlyV1 && !isV1)) return json(response, {}, 404)
     const base = `${this.url}${/^(.*)\/v[12]\//.exec(path)?.[1]}`

@@ -124,7 +124,7 @@ export class HubProcess {
         child.stdout.resume()
         return
       }
-      throw new Error(`serve ended before it was ready, see ${join(this.folder, 'serve.log')}`)
+      throw new Error(`serve ended before it was ready: ${await this.logTail()}`)
     } finally {
       clearTimeout(timer)
     }

@@ -40,13 +40,22 @@ export class Lab {
   static async open(): Promise<Lab> {
     const folder = await mkdtemp(join(tmpdir(), 'xorbit-faults-'))
     const lab = new Lab(folder)
-    await lab.hub.start()
-    lab.alice = await lab.hub.createUser('alice', 'write')
-    lab.bob = await lab.hub.createUser('bob', 'read')
-    await lab.createRepo(GOOD_REPO)
-    await lab.commitText(GOOD_REPO, { 'good.txt': GOOD_TEXT })
-    lab.#pid = lab.hub.pid
+    try {
+      await lab.#prepare()
+    } catch (error) {
+      await lab.close()
+      throw error
+    }
     return lab
+  }
+
+  async #prepare(): Promise<void> {
+    await this.hub.start()
+    this.alice = await this.hub.createUser('alice', 'write')
+    this.bob = await this.hub.createUser('bob', 'read')
+    await this.createRepo(GOOD_REPO)
+    await this.commitText(GOOD_REPO, { 'good.txt': GOOD_TEXT })
+    this.#pid = this.hub.pid
   }
 
   async close(): Promise<void> {

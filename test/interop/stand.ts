@@ -31,9 +31,14 @@ export class Stand {
 
   static async open(): Promise<Stand> {
     const stand = new Stand(await mkdtemp(join(tmpdir(), 'xorbit-interop-')))
-    await stand.hub.start()
-    stand.alice = await stand.hub.createUser('alice', 'write')
-    stand.bob = await stand.hub.createUser('bob', 'read')
+    try {
+      await stand.hub.start()
+      stand.alice = await stand.hub.createUser('alice', 'write')
+      stand.bob = await stand.hub.createUser('bob', 'read')
+    } catch (error) {
+      await stand.close()
+      throw error
+    }
     return stand
   }
 

@@ -14,7 +14,11 @@ const FAULTS: Record<string, HubFault> = {
   'plan-address-covers-too-little': {
     plan: (plan) => void must(must(must(plan.xorbs[must(plan.terms[0]).hash])[0]).ranges[0]).chunks.end--,
   },
-  'plan-begins-inside-a-term': { plan: (plan) => void (plan.offset_into_first_range = 5) },
+  'plan-begins-inside-a-term': {
+    plan: (plan) => {
+      plan.offset_into_first_range = 5
+    },
+  },
   'plan-lies-about-a-length': {
     plan: ({ terms }) => {
       must(terms[0]).unpacked_length += 10
@@ -25,6 +29,13 @@ const FAULTS: Record<string, HubFault> = {
     plan: ({ terms }) => terms.splice(0, 2, must(terms[1]), must(terms[0])),
   },
   'one-byte-flipped': { xorb: ({ body }) => flip(body) },
+  'own-cas': { list: () => undefined },
+  'own-cas-flips-a-byte': { list: () => undefined, xorb: ({ body }) => flip(body) },
+  'own-cas-swaps-chunks': {
+    list: () => undefined,
+    plan: ({ terms }) => void terms.splice(0, 2, must(terms[1]), must(terms[0])),
+  },
+  'own-cas-lies-about-chunks': { list: (packed) => flip(packed) },
   'one-byte-flipped-once': { xorb: ({ body }, hit) => hit === 0 && flip(body) },
   'address-expired': { xorb: ({ response }, hit) => hit === 0 && refuse(response, 403) },
   'address-expired-for-ever': { xorb: ({ response }) => refuse(response, 403) },
@@ -69,17 +80,41 @@ const FAULTS: Record<string, HubFault> = {
   },
   'cas-says-401-once': { refuseCasAt: 0 },
   'no-xet-here': { token: 404 },
-  'sha256-of-another-file': { tree: (entries) => void (must(entries[2]?.lfs).oid = 'a'.repeat(64)) },
+  'sha256-of-another-file': {
+    tree: (entries) => {
+      must(entries[2]?.lfs).oid = 'a'.repeat(64)
+    },
+  },
   'size-of-another-file': {
     tree: (entries) => {
       must(entries[2]?.lfs).size += 1
     },
   },
-  'xet-hash-masked': { tree: (entries) => void (must(entries[2]).xetHash = '*'.repeat(64)) },
-  'path-leaves-the-folder': { tree: (entries) => void (must(entries[0]).path = '../../evil') },
-  'path-is-absolute': { tree: (entries) => void (must(entries[0]).path = '/etc/evil') },
-  'path-is-of-git': { tree: (entries) => void (must(entries[0]).path = '.git/config') },
-  'digest-is-a-path': { tree: (entries) => void (must(entries[0]).oid = '../../../evil') },
+  'xet-hash-masked': {
+    tree: (entries) => {
+      must(entries[2]).xetHash = '*'.repeat(64)
+    },
+  },
+  'path-leaves-the-folder': {
+    tree: (entries) => {
+      must(entries[0]).path = '../../evil'
+    },
+  },
+  'path-is-absolute': {
+    tree: (entries) => {
+      must(entries[0]).path = '/etc/evil'
+    },
+  },
+  'path-is-of-git': {
+    tree: (entries) => {
+      must(entries[0]).path = '.git/config'
+    },
+  },
+  'digest-is-a-path': {
+    tree: (entries) => {
+      must(entries[0]).oid = '../../../evil'
+    },
+  },
   'plain-byte-flipped': { file: (content) => flipped(content) },
   'plain-byte-flipped-once': {
     file: (content, path, hit) => (path === 'large.bin' && hit === 0 ? flipped(content) : content),
@@ -114,6 +149,7 @@ async function filesUnder(path: string): Promise<string[]> {
 test.each([
   'good',
   'only-v1',
+  'own-cas',
   'one-byte-flipped-once',
   'address-expired',
   'connection-cut',
@@ -140,6 +176,9 @@ test.each([
   ['plan-lies-about-a-length', 'integrity', 'TERM_LENGTH_MISMATCH'],
   ['plan-swaps-two-terms', 'integrity', 'FILE_HASH_MISMATCH'],
   ['one-byte-flipped', 'integrity', 'FILE_HASH_MISMATCH'],
+  ['own-cas-flips-a-byte', 'integrity', 'CHUNK_HASH_MISMATCH'],
+  ['own-cas-swaps-chunks', 'integrity', 'CHUNK_HASH_MISMATCH'],
+  ['own-cas-lies-about-chunks', 'integrity', 'CHUNK_LIST_MISMATCH'],
   ['address-expired-for-ever', 'forbidden', 'FORBIDDEN'],
   ['xorb-gone', 'not-found', 'NOT_FOUND'],
   ['xorb-damaged', 'damaged', 'CHUNK_DAMAGED'],
@@ -253,3 +292,9 @@ function must<T>(value: T | null | undefined): T {
   if (value === null || value === undefined) throw new Error('The fake Hub has no such thing')
   return value
 }
+
+test('names the xorb and the chunk where the file is known chunk by chunk', async () => {
+  const error = await pull(options('own-cas-flips-a-byte', { files: ['weights.bin'] })).catch((thrown) => thrown)
+  expect(error.data).toMatchObject({ path: 'weights.bin', xorb: hub.terms[0]?.hash, chunk: expect.any(Number) })
+  expect(error.message).toMatch(/Chunk \d+ of xorb [0-9a-f]{64} is not chunk \d+ of the file/)
+})

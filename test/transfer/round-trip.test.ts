@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -189,4 +190,33 @@ test('keeps datasets and spaces apart from models', async () => {
   const { snapshot } = await doPull('ann/trip', { repoType: 'dataset', files: ['data.txt'] })
   expect(snapshot).toContain('datasets--ann--trip')
   expect(await readFile(join(snapshot, 'data.txt'), 'utf8')).toBe('hello\n')
+})
+
+test('pushes and pulls without Xet: large files by LFS, no more than the Hub lacks', async () => {
+  const env = { ...here().env, HF_HUB_DISABLE_XET: '1' }
+  const content = noise(700_000, 11)
+  const source = await writeFiles('plain', { 'large.bin': content, 'twin.bin': content, 'small.txt': Buffer.from('s') })
+  const first = await push({ repo: 'ann/plain', paths: [source], env })
+  expect(first.bytes).toMatchObject({ total: 1_400_001, sent: 700_001 })
+  expect(await push({ repo: 'ann/plain', paths: [source], env })).toMatchObject({ changed: false, bytes: { sent: 0 } })
+  const { snapshot, files } = await pull({ ref: 'ann/plain', env, cacheDir: join(folder, 'plain-cache') })
+  for (const name of ['large.bin', 'twin.bin']) expect(await readFile(join(snapshot, name))).toEqual(content)
+  expect(files).toHaveLength(4)
+})
+
+test('says which file changed while it was pushed, and commits nothing', async () => {
+  const source = await writeFiles('changing', { 'x.bin': noise(300_000, 21) })
+  const before = (await listFiles('ann/plain', here())).commit
+  const onProgress = () => void writeFileSync(join(source, 'x.bin'), 'now shorter')
+  await expect(doPush('ann/plain', [source], { onProgress })).rejects.toMatchObject({ code: 'FILE_CHANGED' })
+  expect((await listFiles('ann/plain', here())).commit).toBe(before)
+})
+
+test('refuses to push nothing, and without a token says what to do', async () => {
+  await expect(doPush('ann/trip', [join(folder, 'model')], { include: ['*.none'] })).rejects.toMatchObject({
+    code: 'NOTHING_TO_PUSH',
+  })
+  const env = { HOME: join(folder, 'nobody'), XORBIT_HOME: join(folder, 'none'), HF_ENDPOINT: server.url }
+  const pushing = push({ repo: 'ann/trip', paths: [join(folder, 'model')], env })
+  await expect(pushing).rejects.toThrow(/no token was given: use --token, HF_TOKEN or `xorbit auth login`/)
 })

@@ -6,7 +6,7 @@ import type { Flags, Io } from '../output.ts'
 import { hubFlags, repoFlags } from '../transfer-flags.ts'
 
 export async function run([target = '']: string[], flags: Flags, io: Io): Promise<void> {
-  if (io.json) throw new AppError('usage', 'FLAG_BAD', '`cat` prints the bytes themselves: leave --json out')
+  if (io.json) throw new AppError('usage', 'FLAG_INVALID', '`cat` prints the bytes themselves: leave --json out')
   await readRepoFile(target, { ...hubFlags(flags), ...repoFlags(flags), signal: io.signal }, async (piece) => {
     if (!process.stdout.write(piece)) await once(process.stdout, 'drain')
   })

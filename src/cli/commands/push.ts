@@ -1,6 +1,5 @@
 /** `xorbit push REPO [PATH…]`. */
 import { push } from '../../actions/push.ts'
-import { installBestKernels } from '../../app/install-kernels.ts'
 import type { Flags, Io } from '../output.ts'
 import { formatBytes, formatSeconds, Progress, printable, progressMode } from '../progress.ts'
 import { keepMemoryLow } from '../short-lived-memory.ts'
@@ -9,7 +8,6 @@ import { countFlag, hubFlags, listFlag, repoFlags, textFlag } from '../transfer-
 export async function run([repo = '', ...paths]: string[], flags: Flags, io: Io): Promise<void> {
   const progress = new Progress(progressMode(flags, io), io)
   const dryRun = flags.dryRun === true
-  await installBestKernels()
   try {
     const { commit, url, changed, bytes, ignored, files, seconds } = await push({
       ...hubFlags(flags),

@@ -2,9 +2,9 @@
 import type { FastifyRequest } from 'fastify'
 import type { ZodType } from 'zod'
 import { AppError } from '../../base/app-error.ts'
+import { parseJson } from '../../base/json.ts'
 
 export const JSON_BYTES_MAX = 8 * 1024 * 1024
-const JSON_DEPTH_MAX = 64
 
 /** To be read once. Whoever stops early leaves the connection open, or the client would never see why it was refused. */
 export function bodyOf(request: FastifyRequest): AsyncIterable<Uint8Array> {
@@ -31,19 +31,7 @@ export async function readJson<T = unknown>(
   limit: number = JSON_BYTES_MAX,
   schema?: ZodType<T>,
 ): Promise<T> {
-  const text = (await readBody(request, limit)).toString('utf8')
-  return checkShape(parseJson(text), schema)
-}
-
-export function parseJson(text: string): unknown {
-  checkDepth(text)
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    throw new AppError('malformed', 'JSON_MALFORMED', `The body is no JSON: ${(error as Error).message}`, {
-      cause: error,
-    })
-  }
+  return checkShape(parseJson('the body', await readBody(request, limit)), schema)
 }
 
 export function checkShape<T>(value: unknown, schema: ZodType<T> | undefined): T {
@@ -53,22 +41,6 @@ export function checkShape<T>(value: unknown, schema: ZodType<T> | undefined): T
   const first = result.error.issues[0]
   const where = first === undefined || first.path.length === 0 ? 'the body' : first.path.join('.')
   throw new AppError('usage', 'FIELD_INVALID', `${where}: ${first?.message ?? 'invalid'}`)
-}
-
-/** JSON.parse recurses: nesting is counted before, outside of strings. */
-function checkDepth(text: string): void {
-  let depth = 0
-  let inString = false
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i)
-    if (inString) {
-      if (code === 0x5c) i++
-      else if (code === 0x22) inString = false
-    } else if (code === 0x22) inString = true
-    else if (code === 0x5b || code === 0x7b) {
-      if (++depth > JSON_DEPTH_MAX) throw new AppError('malformed', 'JSON_TOO_DEEP', `Deeper than ${JSON_DEPTH_MAX}`)
-    } else if (code === 0x5d || code === 0x7d) depth--
-  }
 }
 
 function tooLarge(limit: number): AppError {

@@ -26,8 +26,18 @@ interface Place {
   readonly clientHome: string
 }
 
+/** Where a byte was changed, and to what. */
+interface Flip {
+  readonly xorb: string
+  readonly path: string
+  readonly at: number
+  readonly value: number
+}
+
 export function damageChecks(stand: Stand): Check[] {
   const places = new Map<Reader, Place>()
+  const before: string[] = []
+  const flips: Flip[] = []
   const placeOf = (reader: Reader): Place => {
     const place = places.get(reader)
     if (place === undefined) throw new Error(`nothing was damaged for ${reader}`)
@@ -38,7 +48,8 @@ export function damageChecks(stand: Stand): Check[] {
       name: `a flipped stored byte is not delivered to ${reader}, which meets it first`,
       run: async () => {
         const place = await upload(stand, reader)
-        await flipStoredByte(stand, place)
+        before.push(await casUrl(stand, place.repo))
+        flips.push(await flipStoredByte(stand, place))
         places.set(reader, place)
         await assertRefused(stand, place, reader)
       },
@@ -56,7 +67,7 @@ export function damageChecks(stand: Stand): Check[] {
           for (const reader of READERS) await assertRead(stand, placeOf(first), placeOf(first).neighbour, reader)
       },
     },
-    { name: 'the damage is in quarantine', run: () => assertQuarantined(stand) },
+    { name: 'the CAS address has another epoch after each damage', run: () => assertNewEpoch(stand, before) },
     {
       name: 'pushing again with hf_xet repairs it',
       run: async () => {
@@ -67,6 +78,7 @@ export function damageChecks(stand: Stand): Check[] {
         }
       },
     },
+    { name: 'damaged copies that were replaced are in quarantine', run: () => assertQuarantined(stand, flips) },
     { name: 'a byte flipped on the way is not delivered by xorbit', run: () => flipOnTheWay(stand) },
     { name: 'a connection cut on the way is not delivered by xorbit', run: () => cutOnTheWay(stand) },
   ]
@@ -94,7 +106,7 @@ async function hfUpload(stand: Stand, { repo, folder, clientHome }: Place) {
 }
 
 /** Flips one bit in the middle of what the victim's plan leads to, in the file below the server's home. */
-async function flipStoredByte(stand: Stand, { repo, victim }: Place): Promise<void> {
+async function flipStoredByte(stand: Stand, { repo, victim }: Place): Promise<Flip> {
   const hash = (await stand.tree(repo)).get(victim)?.xetHash
   assert.ok(hash, `${victim} has no Xet hash`)
   const token = (await stand.send(`/api/models/${repo}/xet-read-token/main`)).json() as {
@@ -109,14 +121,16 @@ async function flipStoredByte(stand: Stand, { repo, victim }: Place): Promise<vo
   const range = fetches?.[0]?.url_range
   assert.ok(xorb && range, `no plan: ${plan.body}`)
   const names = await readdir(join(stand.hub.home, 'blobs', 'xorbs'), { recursive: true })
-  const path = names.find((name) => name.endsWith(xorb))
-  assert.ok(path, `no file for xorb ${xorb}`)
-  const file = await open(join(stand.hub.home, 'blobs', 'xorbs', path), 'r+')
+  const name = names.find((found) => found.endsWith(xorb))
+  assert.ok(name, `no file for xorb ${xorb}`)
+  const path = join(stand.hub.home, 'blobs', 'xorbs', name)
+  const file = await open(path, 'r+')
   const at = Math.floor((range.start + range.end) / 2)
   const { buffer } = await file.read(Buffer.alloc(1), 0, 1, at)
   buffer[0] = (buffer[0] as number) ^ 4
   await file.write(buffer, 0, 1, at)
   await file.close()
+  return { xorb, path, at, value: buffer[0] }
 }
 
 async function assertRefused(stand: Stand, { repo, victim }: Place, reader: Reader): Promise<void> {
@@ -160,11 +174,36 @@ function curl(stand: Stand, path: string, target: string) {
   return runProgram('curl', [...args, `${stand.hub.url}${path}`], { timeoutMs: 60_000 })
 }
 
-/** The server keeps the spoiled bytes apart, or at least has written down which records they are. */
-async function assertQuarantined(stand: Stand): Promise<string> {
+async function casUrl(stand: Stand, repo: string): Promise<string> {
+  const reply = await stand.send(`/api/models/${repo}/xet-read-token/main`)
+  return String(reply.json().casUrl)
+}
+
+/** Clients believe for 21 days what they heard at one address. */
+async function assertNewEpoch(stand: Stand, before: readonly string[]): Promise<void> {
+  const now = await casUrl(stand, `${REPO}-${READERS[0]}`)
+  assert.equal(new Set([...before, now]).size, before.length + 1, `${[...before, now]}`)
+}
+
+/**
+ * A copy that a push replaced is kept apart, not deleted. A push that packed the file's chunks otherwise replaced
+ * nothing: then the copy stays, for the sake of its intact chunks.
+ */
+async function assertQuarantined(stand: Stand, flips: readonly Flip[]): Promise<string> {
   const names = await readdir(join(stand.hub.home, 'blobs', 'quarantine'), { recursive: true })
-  assert.ok(names.length >= READERS.length, `quarantine holds ${names.length} files`)
-  return `${names.length} files`
+  let replaced = 0
+  for (const { xorb, path, at, value } of flips) {
+    const file = await open(path)
+    const { buffer } = await file.read(Buffer.alloc(1), 0, 1, at)
+    await file.close()
+    if (buffer[0] === value) continue
+    replaced++
+    assert.ok(
+      names.some((name) => name.includes(xorb)),
+      `${xorb} was replaced and is not in quarantine: ${names}`,
+    )
+  }
+  return `${replaced} of ${flips.length} replaced`
 }
 
 async function flipOnTheWay(stand: Stand): Promise<void> {

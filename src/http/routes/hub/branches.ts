@@ -1,8 +1,9 @@
 /** Branches and tags come and go. */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { z } from 'zod'
+import { parseJson } from '../../../base/json.ts'
 import { decodeSegment } from '../../../hub/revision.ts'
-import { checkShape, parseJson, readBody } from '../../guards/body.ts'
+import { checkShape, readBody } from '../../guards/body.ts'
 import { callerOf, type HubService } from './hub-service.ts'
 import { REPO_ROUTES, rawRest, repoIdOf, revisionPathOf } from './repo-path.ts'
 
@@ -65,6 +66,6 @@ function nameIn(request: FastifyRequest, route: string): string {
 }
 
 async function optionalJson(request: FastifyRequest): Promise<unknown> {
-  const text = (await readBody(request, BODY_BYTES_MAX)).toString('utf8')
-  return text.trim() === '' ? {} : parseJson(text)
+  const body = await readBody(request, BODY_BYTES_MAX)
+  return body.length === 0 ? {} : parseJson('the body', body)
 }

@@ -1,8 +1,9 @@
 /** Entries by their paths; what does not exist is left out. Python sends a form, JavaScript sends JSON. */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { z } from 'zod'
+import { parseJson } from '../../../base/json.ts'
 import { mayReadFiles } from '../../../hub/access.ts'
-import { checkShape, parseJson, readBody } from '../../guards/body.ts'
+import { checkShape, readBody } from '../../guards/body.ts'
 import { callerOf, type HubService } from './hub-service.ts'
 import { isTrue, REPO_ROUTES, repoIdOf, revisionPathOf } from './repo-path.ts'
 import { entriesJson } from './tree-json.ts'
@@ -32,10 +33,10 @@ export function pathsInfoRoutes(app: FastifyInstance, hub: HubService): void {
 }
 
 async function bodyOf(request: FastifyRequest): Promise<z.infer<typeof BODY>> {
-  const text = (await readBody(request, BODY_BYTES_MAX)).toString('utf8')
+  const body = await readBody(request, BODY_BYTES_MAX)
   if (!(request.headers['content-type'] ?? '').startsWith('application/x-www-form-urlencoded')) {
-    return checkShape(parseJson(text), BODY)
+    return checkShape(parseJson('the body', body), BODY)
   }
-  const form = new URLSearchParams(text)
+  const form = new URLSearchParams(body.toString('utf8'))
   return checkShape({ paths: form.getAll('paths'), expand: form.get('expand') }, BODY)
 }

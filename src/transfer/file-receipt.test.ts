@@ -1,0 +1,59 @@
+import { mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { splitmix64 } from '../../test/vectors/recipe.ts'
+import { chunkHash, type XorbHash } from '../xet/hash.ts'
+import { incompleteName, receiveFile } from './file-receipt.ts'
+import { OrderedCheck } from './ordered-check.ts'
+
+let folder: string
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'xorbit-receipt-'))
+})
+afterEach(() => rm(folder, { recursive: true }))
+
+const receive = (path: string, temp = incompleteName(path)) =>
+  receiveFile(path, temp, async (file) => {
+    await file.writeFile('new')
+  })
+
+test('a file appears whole, in folders that are made for it', async () => {
+  await receive(join(folder, 'a/b/file'))
+  expect(await readFile(join(folder, 'a/b/file'), 'utf8')).toBe('new')
+  expect(await readdir(join(folder, 'a/b'))).toEqual(['file'])
+})
+
+test('a folder where the file should be is left alone, and so is a file where its folder should', async () => {
+  const taken = { kind: 'conflict', code: 'PATH_TAKEN' }
+  await mkdir(join(folder, 'is-folder/inside'), { recursive: true })
+  await expect(receive(join(folder, 'is-folder'))).rejects.toMatchObject(taken)
+  await writeFile(join(folder, 'is-file'), 'old')
+  await expect(receive(join(folder, 'is-file/x'), join(folder, 'temp'))).rejects.toMatchObject(taken)
+  await expect(receive(join(folder, 'is-file/x'))).rejects.toMatchObject(taken)
+  expect(await readFile(join(folder, 'is-file'), 'utf8')).toBe('old')
+  expect((await readdir(folder)).sort()).toEqual(['is-file', 'is-folder'])
+})
+
+test('a filling that fails leaves nothing', async () => {
+  const path = join(folder, 'file')
+  const failing = receiveFile(path, incompleteName(path), async (file) => {
+    await file.write('half')
+    throw new RangeError('x')
+  })
+  await expect(failing).rejects.toThrow(RangeError)
+  expect(await readdir(folder)).toEqual([])
+})
+
+test('a file that somebody cuts while it is written is not taken for proved', async () => {
+  const plain = splitmix64(1, 5000)
+  const [hash, length] = [chunkHash(plain), plain.length]
+  const file = await open(join(folder, 'file'), 'wx+')
+  await file.write(plain)
+  await file.truncate(4000)
+  const term = { xorb: 'a'.repeat(64) as XorbHash, start: 0, end: 1, plainLength: length, offset: 0, firstChunk: 0 }
+  const check = new OrderedCheck(file)
+  const added = check.add(term, { hashes: [hash], lengths: [length] })
+  await expect(added).rejects.toMatchObject({ kind: 'damaged', code: 'FILE_SHRANK' })
+  await file.close()
+})

@@ -1,0 +1,80 @@
+/** Answers of a Hub or CAS that no client may follow: each is refused with its own code. */
+import { createServer, type RequestListener, type Server } from 'node:http'
+import { afterEach, expect, test } from 'vitest'
+import { HttpClient } from '../../src/base/http-client.ts'
+import { RETRY_POLICY } from '../../src/base/retry.ts'
+import { HubClient } from '../../src/transfer/hub-client.ts'
+import { uploadByLfs } from '../../src/transfer/lfs-upload.ts'
+import { RemoteCas } from '../../src/transfer/remote-cas.ts'
+import { XetSession } from '../../src/transfer/xet-session.ts'
+import type { FileHash } from '../../src/xet/hash.ts'
+import { closeServer, listen } from '../farm/fake-origin.ts'
+
+const repo = { type: 'model', id: 'f/faulty' } as const
+const http = new HttpClient({ env: {}, retry: { ...RETRY_POLICY, retries: 0 } })
+let server: Server | null = null
+afterEach(async () => {
+  if (server !== null) await closeServer(server)
+})
+
+async function hubThat(answer: RequestListener): Promise<HubClient> {
+  server = createServer(answer)
+  return new HubClient({ http, endpoint: await listen(server), token: 'hf_test' })
+}
+
+/** A CAS whose address is that of our own kind, so that our extensions are asked for. */
+async function casThat(answer: RequestListener): Promise<RemoteCas> {
+  const hub = await hubThat((request, response) => {
+    if (!request.url?.includes('-token/')) return answer(request, response)
+    const casUrl = `http://${request.headers.host}/cas/e1/ann`
+    response.end(JSON.stringify({ casUrl, exp: 4_000_000_000, accessToken: 'xet_x' }))
+  })
+  return new RemoteCas({ http, session: new XetSession({ hub, repo, scope: 'write', revision: 'main' }) })
+}
+
+async function listAll(hub: HubClient): Promise<number> {
+  let count = 0
+  for await (const { path } of hub.listFiles(repo, 'main')) count += path.length
+  return count
+}
+
+test('pages of a listing that lead back to the first', async () => {
+  const hub = await hubThat(({ url, headers }, response) => {
+    const next = url?.includes('cursor=2') ? url.replace('&cursor=2', '') : `${url}&cursor=2`
+    response.setHeader('link', `<http://${headers.host}${next}>; rel="next"`).end('[]')
+  })
+  await expect(listAll(hub)).rejects.toMatchObject({ kind: 'malformed', code: 'LISTING_ENDLESS' })
+})
+
+test('a next page that is no address', async () => {
+  const hub = await hubThat((_request, response) => response.setHeader('link', '<http://[>; rel="next"').end('[]'))
+  await expect(listAll(hub)).rejects.toMatchObject({ kind: 'malformed', code: 'LINK_BAD' })
+})
+
+test('an LFS object that the Hub refuses', async () => {
+  const oid = 'c'.repeat(64)
+  const hub = await hubThat((_request, response) => {
+    response.end(JSON.stringify({ objects: [{ oid, size: 3, error: { code: 422, message: 'too odd' } }] }))
+  })
+  const file = { path: 'a.bin', localPath: '/nowhere', size: 3, sha256: oid }
+  const uploaded = uploadByLfs([file], { hub, repo, onSent: () => undefined })
+  await expect(uploaded).rejects.toMatchObject({ kind: 'upstream', code: 'LFS_REFUSED', message: /a\.bin.*too odd/ })
+})
+
+test('a chunk list that is not that of the file', async () => {
+  const cas = await casThat((_request, response) => response.end(Buffer.alloc(72, 1)))
+  const found = cas.findChunkList('a'.repeat(64) as FileHash)
+  await expect(found).rejects.toMatchObject({ kind: 'integrity', code: 'CHUNK_LIST_MISMATCH' })
+})
+
+test.each([
+  ['{"type":"error","message":"sha","retryable":false}\n', 'integrity', 'SHARD_REFUSED'],
+  ['{"type":"validating"}\n{"type":"error","message":"busy","retryable":true}', 'upstream', 'SHARD_REFUSED'],
+  ['{"type":"validating"}\n', 'upstream', 'SHARD_REPLY_UNFINISHED'],
+  ['', 'upstream', 'SHARD_REPLY_UNFINISHED'],
+  ['result\n', 'malformed', 'JSON_MALFORMED'],
+  ['7\n', 'malformed', 'JSON_MALFORMED'],
+])('the answer %j to a shard', async (lines, kind, code) => {
+  const cas = await casThat((request, response) => request.resume().on('end', () => response.end(lines)))
+  await expect(cas.putShard(new Uint8Array(10))).rejects.toMatchObject({ kind, code })
+})
