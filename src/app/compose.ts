@@ -17,10 +17,15 @@ import type { Health } from '../http/routes/system/health.ts'
 import { createServer } from '../http/server.ts'
 import { Accounts } from '../hub/accounts.ts'
 import type { Caller } from '../hub/caller.ts'
+import { FactsKeeper } from '../hub/facts-keeper.ts'
 import { GitRepoReader } from '../hub/git-repo-reader.ts'
 import { GitRepoWriter } from '../hub/git-repo-writer.ts'
+import { LargeFileList } from '../hub/large-file-list.ts'
+import { PullRequests } from '../hub/pull-requests.ts'
 import type { QuotaLimits } from '../hub/quotas.ts'
+import { RepoChanges } from '../hub/repo-changes.ts'
 import { Repositories } from '../hub/repositories.ts'
+import { WeightHeaders } from '../hub/weight-headers.ts'
 import { FsBlobStore } from '../store/fs-blob-store.ts'
 import { SqliteCatalog } from '../store/sqlite-catalog.ts'
 
@@ -69,7 +74,12 @@ export async function compose({
   const repositories = new Repositories(await GitCommand.find(), join(home, 'repos'))
   await repositories.recover()
   const reader = new GitRepoReader({ accounts, repositories, files })
-  const writer = new GitRepoWriter({ accounts, repositories, reader, files, clock, log })
+  const facts = new FactsKeeper({ accounts, repositories, reader, log })
+  const pulls = new PullRequests({ accounts, repositories, reader, facts, clock })
+  const writer = new GitRepoWriter({ accounts, repositories, reader, files, pulls, facts, clock, log })
+  const largeFiles = new LargeFileList(repositories)
+  const changes = new RepoChanges({ accounts, repositories, files, largeFiles, facts })
+  await changes.recover()
   const cas: CasService = {
     holdings,
     signingKey: accounts.secret('signed-url'),
@@ -79,7 +89,11 @@ export async function compose({
     clock,
     log,
   }
-  const hub: HubService = { accounts, reader, writer, files, clock, log, epoch, casTokenKey: cas.tokenKey }
+  const hub: HubService = {
+    ...{ accounts, reader, writer, files, pulls, facts, changes, largeFiles, clock, log, epoch },
+    headers: new WeightHeaders(accounts.facts),
+    casTokenKey: cas.tokenKey,
+  }
   const admin = {
     adminFor: (caller: Caller, request: FastifyRequest) =>
       new AccountsAdmin({ accounts, clock, actor: actorOf(caller, request) }),

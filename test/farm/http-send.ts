@@ -41,10 +41,11 @@ export function send(origin: string, path: string, options: SendOptions = {}): P
       readReply(answer).then(resolve, reject)
     })
     // A server may answer and close before it has read the body.
-    request.on('error', (error) => {
+    const onError = (error: Error) => {
       if (!answered) reject(error)
-    })
-    if (streamed) void writeAll(request, body as AsyncIterable<Uint8Array>)
+    }
+    request.on('error', onError)
+    if (streamed) writeAll(request, body as AsyncIterable<Uint8Array>).catch(onError)
     else request.end(bytes ?? undefined)
   })
 }

@@ -1,11 +1,11 @@
 /** The way into the CAS: its address and a token, in headers for Python and in the body for the others. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { mintCasToken } from '../../../cas/cas-token.ts'
-import { checkWrite } from '../../../hub/access.ts'
+import { checkFiles } from '../../../hub/access.ts'
 import type { Caller } from '../../../hub/caller.ts'
 import type { RepoType } from '../../../hub/repo-id.ts'
 import { callerOf, casAccountOf, casUrlFor, type HubService } from './hub-service.ts'
-import { REPO_ROUTES, repoIdOf, revisionPathOf } from './repo-path.ts'
+import { opensPull, REPO_ROUTES, repoIdOf, revisionPathOf } from './repo-path.ts'
 
 /** Long enough for one token a snapshot, short because it outlives a revoked key. Clients renew it by themselves. */
 export const CAS_TOKEN_SECONDS = 30 * 60
@@ -30,9 +30,13 @@ async function authorize(
   const caller = await callerOf(hub, request)
   const { revision } = revisionPathOf(request, route)
   const repo = await hub.reader.getRepo(caller, repoIdOf(request, type))
-  if (scope === 'write') checkWrite(caller, repo)
-  // Python prints None where it has no revision yet; uploads may go to a branch that is still to be made.
-  else if (revision !== 'None') await hub.reader.at(caller, repo, revision)
+  // Uploads may go to a branch that is still to be made.
+  if (scope === 'write') hub.pulls.checkCommit(caller, repo, { revision, openPull: opensPull(request) })
+  else {
+    checkFiles(hub.accounts, caller, repo)
+    // Python prints None where it has no revision yet.
+    if (revision !== 'None') await hub.reader.at(caller, repo, revision)
+  }
   return caller
 }
 
