@@ -6,6 +6,7 @@ export const CLIENT_MEANINGS: Readonly<Record<string, string>> = {
   CANCELLED: 'You, or a signal, stopped the command. Run it again; what was proved is not fetched twice.',
   CHUNK_LIST_MISMATCH:
     'The chunk list that the server gave is not that of the file. Try again; report it to the server.',
+  COMMAND_LINE_BAD: 'A word or flag is missing or none of ours. See `xorbit --help` or the help of the command.',
   COMMAND_OUTPUT_BAD:
     'A command printed something else than JSON under --json: a fault of this program. Please report it.',
   CONFLICT: 'The server refuses because of what it has meanwhile (409). The message has its words.',

@@ -32,7 +32,11 @@ async function create(admin: Admin, flags: Flags, io: Io): Promise<void> {
   const { id, user, scope, name, token, repos, expiresMs } = issued
   const expires = expiresMs === null ? null : formatDay(expiresMs)
   io.event('token', { id, user, scope, name, repos, expires, token })
-  io.line(io.quiet ? token : `${user} ${name} (${limitsOf(issued)})\n${token}\nKeep it: it is not shown again.`)
+  io.line(
+    io.quiet
+      ? token
+      : `${user} ${name} (${[scope, ...limitsOf(issued)].join(', ')})\n${token}\nKeep it: it is not shown again.`,
+  )
 }
 
 async function list(admin: Admin, flags: Flags, io: Io): Promise<void> {
@@ -40,8 +44,8 @@ async function list(admin: Admin, flags: Flags, io: Io): Promise<void> {
     const { id, user, name, scope, repos } = info
     const [created, used, expires] = [info.createdMs, info.usedMs, info.expiresMs].map(formatDayOrNull)
     io.event('token', { id, user, name, scope, repos, created, used, expires })
-    const facts = `made ${created}, used ${used ?? 'never'}`
-    io.line(io.quiet ? id : `${id}  ${user.padEnd(16)} ${name.padEnd(16)} ${limitsOf(info)}, ${facts}`)
+    const facts = [`made ${created}, used ${used ?? 'never'}`, ...limitsOf(info)].join(', ')
+    io.line(io.quiet ? id : `${id}  ${user.padEnd(16)} ${name.padEnd(16)} ${scope.padEnd(9)} ${facts}`)
   }
 }
 
@@ -51,9 +55,9 @@ async function revoke(admin: Admin, id: string, io: Io): Promise<void> {
   io.line(io.quiet ? id : `revoked ${id}`)
 }
 
-function limitsOf({ scope, repos, expiresMs }: Pick<ListedToken, 'scope' | 'repos' | 'expiresMs'>): string {
-  const ends = expiresMs === null ? 'no end' : `until ${formatDay(expiresMs)}`
-  return [scope, ...(repos === null ? [] : [`only ${repos.join(' ') || 'deleted repositories'}`]), ends].join(', ')
+function limitsOf({ repos, expiresMs }: Pick<ListedToken, 'repos' | 'expiresMs'>): string[] {
+  const only = repos === null ? [] : [`only ${repos.join(' ') || 'repositories that are gone'}`]
+  return [...only, ...(expiresMs === null ? [] : [`ends ${formatDay(expiresMs)}`])]
 }
 
 function parseDays(text: string): number {
