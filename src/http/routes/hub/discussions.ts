@@ -118,8 +118,10 @@ function changeRoutes(app: FastifyInstance, hub: HubService, { type, one }: { ty
   })
   app.post(`${one}/merge`, async (request) => {
     const { caller, repo, discussion } = await find(request)
-    const body = (await readBody(request, BODY_BYTES_MAX)).toString('utf8')
-    const { comment } = checkShape(body.trim() === '' ? {} : (parseJson(body) ?? {}), MERGE)
+    const body = await readBody(request, BODY_BYTES_MAX)
+    // Clients that have nothing to say send no body, or `null`.
+    const said = body.length === 0 ? null : parseJson('The request', body)
+    const { comment } = checkShape(said ?? {}, MERGE)
     const mergeCommitId = await hub.pulls.merge(caller, repo, discussion.num)
     if (comment) discussions.addEvent(caller, discussion, { type: 'comment', data: { raw: comment, history: [] } })
     return { mergeCommitId, status: 'merged' }
