@@ -31,6 +31,7 @@ export const CLIENT_MEANINGS: Readonly<Record<string, string>> = {
   FORBIDDEN: 'The server refuses this account (403). Use another token, or ask for access.',
   HEADER_BAD: 'A header or token holds a line break or control character. Check --token and HF_TOKEN.',
   LFS_REFUSED: 'The Hub refuses one of the large files. The message has its words.',
+  GLOB_BAD: 'A pattern of --include or --exclude cannot be understood. Correct its brackets.',
   LINK_BAD: 'The Hub gives the next page of a listing under no address. Report it to the Hub.',
   LINK_BROKEN: 'A symbolic link in the folder leads nowhere or in a circle. Remove it, or leave it out with --exclude.',
   LISTING_ENDLESS: 'The pages of a listing lead back to each other. Report it to the Hub.',

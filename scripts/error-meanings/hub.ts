@@ -62,6 +62,8 @@ export const HUB_MEANINGS: Readonly<Record<string, string>> = {
   SIGN_IN_FIRST: 'This needs an account. Send a token.',
   TOKEN_EXISTS: 'The user has a token of this name. Revoke it, or choose another name.',
   TOKEN_NAME_INVALID: 'The name of a token is empty or too long. Choose another.',
+  UPLOADS_BUSY: 'Too many uploads are read at once. Clients try again by themselves; else try later.',
+  UPLOAD_TOO_SLOW: 'The upload hardly moved while others waited, so it lost its turn. Try again on a better line.',
   USER_EXISTS: 'There is a user of this name. Choose another name.',
   USER_NAME_INVALID: 'The name cannot be one of a user, or is reserved. Choose another.',
   USER_UNKNOWN: 'There is no such user. Create it with `xorbit user create`.',

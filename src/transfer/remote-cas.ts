@@ -18,6 +18,10 @@ import type { XetSession } from './xet-session.ts'
 
 /** Time a server may take to check an upload before it answers. */
 const CHECKING_MS = 10 * 60_000
+/** A chunk query spares bytes only when it is quick. */
+const QUERY_MS = 5000
+/** So many failures one after another, and the CAS is not asked again. */
+const QUERY_FAILURES_MAX = 3
 const LIST_PAIR_BYTES = 36
 const LIST_BYTES_MAX = 512 * 1024 * 1024
 /** How our own server names its CAS: only there is it worth asking for our extensions. */
@@ -36,6 +40,7 @@ export class RemoteCas {
   readonly #sessionId = randomUUID()
   #planVersion: 1 | 2 = 2
   #hasV2Shards = true
+  #queryFailures = 0
 
   constructor({ http, session, signal }: RemoteCasOptions) {
     this.#http = http
@@ -84,14 +89,19 @@ export class RemoteCas {
 
   /** The shard that tells where this chunk already is; null when unknown, or when the CAS cannot say. */
   async findDedupShard(hash: ChunkHash): Promise<Uint8Array | null> {
+    if (this.#queryFailures >= QUERY_FAILURES_MAX) return null
     try {
-      return await this.#call(`/v1/chunks/default/${hash}`, {}, (reply) =>
-        readWhole(reply.where, reply.body, SHARD_BODY_BYTES_MAX),
+      const request = { idempotent: false, totalMs: QUERY_MS, accept: [404] }
+      const shard = await this.#call(`/v1/chunks/default/${hash}`, request, (reply) =>
+        reply.status === 200 ? readWhole(reply.where, reply.body, SHARD_BODY_BYTES_MAX) : Promise.resolve(null),
       )
+      this.#queryFailures = 0
+      return shard
     } catch (error) {
       // Not knowing costs bytes, nothing else; only the user's own wish to stop counts.
-      if (error instanceof AppError && error.kind !== 'cancelled' && error.kind !== 'bug') return null
-      throw error
+      if (!(error instanceof AppError) || error.kind === 'cancelled' || error.kind === 'bug') throw error
+      this.#queryFailures++
+      return null
     }
   }
 
