@@ -3,10 +3,12 @@ import { CLIENT_MEANINGS } from './error-meanings/client.ts'
 import { FORMAT_MEANINGS } from './error-meanings/formats.ts'
 import { HUB_MEANINGS } from './error-meanings/hub.ts'
 import { STORED_MEANINGS } from './error-meanings/stored.ts'
+import { WEIGHTS_MEANINGS } from './error-meanings/weights.ts'
 
 export const MEANINGS: Readonly<Record<string, string>> = {
   ...FORMAT_MEANINGS,
   ...STORED_MEANINGS,
   ...HUB_MEANINGS,
   ...CLIENT_MEANINGS,
+  ...WEIGHTS_MEANINGS,
 }

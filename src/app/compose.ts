@@ -17,6 +17,7 @@ import { FactsKeeper } from '../hub/facts-keeper.ts'
 import { GitRepoReader } from '../hub/git-repo-reader.ts'
 import { GitRepoWriter } from '../hub/git-repo-writer.ts'
 import { LargeFileList } from '../hub/large-file-list.ts'
+import { type LfsPartLimits, LfsParts } from '../hub/lfs-parts.ts'
 import { PullRequests } from '../hub/pull-requests.ts'
 import { RepoChanges } from '../hub/repo-changes.ts'
 import { Repositories } from '../hub/repositories.ts'
@@ -36,10 +37,19 @@ export interface ComposeOptions {
   readonly health: Health
   readonly clock: Clock
   readonly log: Log
+  /** Tests make parts small. */
+  readonly lfsParts?: LfsPartLimits
 }
 
 /** Opens the databases, the blobs and the repositories; the caller holds the lock of the home. */
-export async function compose({ home, allowedHosts, health, clock, log }: ComposeOptions): Promise<Composition> {
+export async function compose({
+  home,
+  allowedHosts,
+  health,
+  clock,
+  log,
+  lfsParts,
+}: ComposeOptions): Promise<Composition> {
   const accounts = Accounts.open(join(home, 'accounts.db'), clock)
   const catalog = new SqliteCatalog(join(home, 'catalog.db'))
   const { epoch } = accounts
@@ -72,6 +82,7 @@ export async function compose({ home, allowedHosts, health, clock, log }: Compos
   const hub: HubService = {
     ...{ accounts, reader, writer, files, pulls, facts, changes, largeFiles, clock, log, epoch },
     headers: new WeightHeaders(accounts.facts),
+    parts: await LfsParts.create(join(home, 'blobs', 'tmp', 'lfs'), { clock, limits: lfsParts }),
     casTokenKey: cas.tokenKey,
   }
   const admin = { admin: new AccountsAdmin(accounts), callerOf: (request: FastifyRequest) => callerOf(hub, request) }

@@ -40,21 +40,30 @@ async function authorize(
   return caller
 }
 
-async function sendToken(
+function sendToken(
   hub: HubService,
   request: FastifyRequest,
   reply: FastifyReply,
-  { caller, scope }: { caller: Caller; scope: 'read' | 'write' },
+  grantee: { caller: Caller; scope: 'read' | 'write' },
 ) {
-  const expirySeconds = hub.clock.nowSeconds() + CAS_TOKEN_SECONDS
-  const account = casAccountOf(caller)
-  const accessToken = mintCasToken(hub.casTokenKey, { account, scope, epoch: hub.epoch.current(), expirySeconds })
-  const casUrl = casUrlFor(hub, request, caller)
+  const grant = grantCas(hub, request, grantee)
   reply.headers({
-    'x-xet-cas-url': casUrl,
-    'x-xet-access-token': accessToken,
-    'x-xet-token-expiration': expirySeconds,
+    'x-xet-cas-url': grant.casUrl,
+    'x-xet-access-token': grant.accessToken,
+    'x-xet-token-expiration': grant.exp,
     'cache-control': 'no-store',
   })
-  return { casUrl, exp: expirySeconds, accessToken }
+  return grant
+}
+
+/** For a caller whose right was checked. */
+export function grantCas(
+  hub: HubService,
+  request: FastifyRequest,
+  { caller, scope }: { caller: Caller; scope: 'read' | 'write' },
+) {
+  const exp = hub.clock.nowSeconds() + CAS_TOKEN_SECONDS
+  const account = casAccountOf(caller)
+  const claims = { account, scope, epoch: hub.epoch.current(), expirySeconds: exp }
+  return { casUrl: casUrlFor(hub, request, caller), exp, accessToken: mintCasToken(hub.casTokenKey, claims) }
 }

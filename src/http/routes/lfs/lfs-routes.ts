@@ -2,6 +2,7 @@
 import type { FastifyInstance } from 'fastify'
 import { httpStatusOf, toAppError } from '../../../base/error-table.ts'
 import type { HubService } from '../hub/hub-service.ts'
+import { followMoves } from '../hub/moved.ts'
 import { batchRoutes } from './batch.ts'
 import { objectRoutes } from './objects.ts'
 
@@ -13,6 +14,7 @@ export function lfsRoutes(app: FastifyInstance, hub: HubService): void {
     if (error.kind === 'bug') hub.log.error({ id: request.id, err: error }, 'LFS request failed by a bug')
     if (reply.raw.headersSent) return void reply.raw.destroy()
     const status = httpStatusOf(error)
+    reply.headers((error.data.headers as Record<string, string> | undefined) ?? {})
     if (status === 401) reply.header('lfs-authenticate', 'Basic realm="xorbit"')
     if (typeof error.data.hubCode === 'string') reply.header('x-error-code', error.data.hubCode)
     // Half a body that nobody reads must not be taken for the next request.
@@ -24,6 +26,7 @@ export function lfsRoutes(app: FastifyInstance, hub: HubService): void {
       .type(LFS_TYPE)
       .send(JSON.stringify({ message, code: error.code, request_id: request.id }))
   })
+  followMoves(app, hub)
   batchRoutes(app, hub)
   objectRoutes(app, hub)
 }
