@@ -11,7 +11,12 @@ export interface GgufParts {
 
 export function ggufFile(parts: GgufParts = {}): Buffer {
   const { magic = 'GGUF', version = 3, keys = [], tensors = [], data = 0 } = parts
-  const head = [Buffer.from(magic), u32(version), u64(parts.tensorCount ?? tensors.length), u64(parts.keyCount ?? keys.length)]
+  const head = [
+    Buffer.from(magic),
+    u32(version),
+    u64(parts.tensorCount ?? tensors.length),
+    u64(parts.keyCount ?? keys.length),
+  ]
   const header = Buffer.concat([...head, ...keys, ...tensors])
   return Buffer.concat([header, Buffer.alloc((32 - (header.length % 32)) % 32), Buffer.alloc(data)])
 }
@@ -22,7 +27,12 @@ export const u32Key = (key: string, value: number) => Buffer.concat([text(key), 
 export const listKey = (key: string, element: number, count: bigint | number, body = Buffer.alloc(0)) =>
   Buffer.concat([text(key), u32(9), u32(element), u64(count), body])
 
-export function ggufTensor(name: string, shape: readonly (number | bigint)[], type = 0, offset: number | bigint = 0): Buffer {
+export function ggufTensor(
+  name: string,
+  shape: readonly (number | bigint)[],
+  type = 0,
+  offset: number | bigint = 0,
+): Buffer {
   return Buffer.concat([text(name), u32(shape.length), ...shape.map(u64), u32(type), u64(offset)])
 }
 

@@ -18,7 +18,11 @@ beforeAll(async () => {
   await gate('auto', 'auto')
   await gate('manual', 'manual')
   // Otherwise the same bytes would be open to all by the repository that is not gated.
-  await hub.ask('/api/repos/delete', { method: 'DELETE', token: hub.alice, body: '{"name":"open","organization":"alice"}' })
+  await hub.ask('/api/repos/delete', {
+    method: 'DELETE',
+    token: hub.alice,
+    body: '{"name":"open","organization":"alice"}',
+  })
 })
 afterAll(() => hub.remove())
 
@@ -44,7 +48,12 @@ const CONTENT = [
 
 describe('whoever was not let in', () => {
   test.each(CONTENT)('%s %s is refused as gated', async (method, path) => {
-    const body = JSON.stringify({ title: 'abc', repository: 'bob/copy', target: { type: 'model', name: 'bob/x' }, files: [] })
+    const body = JSON.stringify({
+      title: 'abc',
+      repository: 'bob/copy',
+      target: { type: 'model', name: 'bob/x' },
+      files: [],
+    })
     const sent = { method, ...(method === 'POST' ? { body } : {}) }
     const [other, anonymous] = await Promise.all([hub.ask(path, { ...sent, token: hub.bob }), hub.ask(path, sent)])
     expect([other.status, other.headers['x-error-code']]).toEqual([403, 'GatedRepo'])

@@ -35,9 +35,15 @@ describe('a moved repository', () => {
     expect((await hub.ask('/alice/after/resolve/main/w.bin')).body.equals(content)).toBe(true)
     const old = '/alice/before/resolve/main/a%20b.txt?download=true'
     expect(await locationOf(old)).toEqual([307, '/alice/after/resolve/main/a%20b.txt?download=true'])
-    expect(await locationOf(old, { method: 'HEAD' })).toEqual([307, '/alice/after/resolve/main/a%20b.txt?download=true'])
+    expect(await locationOf(old, { method: 'HEAD' })).toEqual([
+      307,
+      '/alice/after/resolve/main/a%20b.txt?download=true',
+    ])
     const api = '/api/models/ALICE/Before'
-    expect(await locationOf(`${api}/tree/main?recursive=true`)).toEqual([307, '/api/models/alice/after/tree/main?recursive=true'])
+    expect(await locationOf(`${api}/tree/main?recursive=true`)).toEqual([
+      307,
+      '/api/models/alice/after/tree/main?recursive=true',
+    ])
     expect(await locationOf(`${api}?blobs=true`)).toEqual([307, '/api/models/alice/after?blobs=true'])
     const batch = { method: 'POST', body: '{"operation":"download","objects":[]}', token: hub.alice }
     const lfs = await locationOf('/alice/before.git/info/lfs/objects/batch', batch)
@@ -56,7 +62,9 @@ describe('a moved repository', () => {
     await move('alice/three', 'alice/four')
     const body = '{"name":"four","organization":"alice"}'
     await hub.ask('/api/repos/delete', { method: 'DELETE', token: hub.alice, body })
-    expect((await hub.ask('/api/models/alice/three', { token: hub.alice })).headers['x-error-code']).toBe('RepoNotFound')
+    expect((await hub.ask('/api/models/alice/three', { token: hub.alice })).headers['x-error-code']).toBe(
+      'RepoNotFound',
+    )
   })
 
   test('that others may not see is missing under both names', async () => {
@@ -112,7 +120,8 @@ test('a move that a crash broke off is taken back at the next start', async () =
 })
 
 describe('a duplicate', () => {
-  const duplicate = (from: string, body: object, token = hub.alice) => hub.post(`/api/models/${from}/duplicate`, body, token)
+  const duplicate = (from: string, body: object, token = hub.alice) =>
+    hub.post(`/api/models/${from}/duplicate`, body, token)
 
   test('holds branches, tags, history and large files, and goes its own way', async () => {
     const id = await filled('source')
@@ -143,7 +152,10 @@ describe('a duplicate', () => {
 describe('large files of a repository', () => {
   test('are listed with where they came in, page by page', async () => {
     const id = await filled('listed')
-    await hub.commit(id, [await hub.upload(id, 'x.bin', randomBytes(20_000)), { key: 'deletedFile', value: { path: 'w.bin' } }])
+    await hub.commit(id, [
+      await hub.upload(id, 'x.bin', randomBytes(20_000)),
+      { key: 'deletedFile', value: { path: 'w.bin' } },
+    ])
     const first = await hub.ask(`/api/models/${id}/lfs-files?limit=1`, { token: hub.alice })
     expect(first.json).toMatchObject([{ filename: 'w.bin', size: content.length }])
     const next = /<(.*)>; rel="next"/.exec(String(first.headers.link))?.[1] ?? ''
@@ -159,7 +171,10 @@ describe('large files of a repository', () => {
     await hub.create('taker')
     const line = await hub.upload(id, 'w.bin', content)
     const { oid } = (line as { value: { oid: string } }).value
-    const body = { target: { type: 'model', name: 'alice/taker' }, files: [{ sha256: oid, xetHash: null, filename: 'w.bin' }] }
+    const body = {
+      target: { type: 'model', name: 'alice/taker' },
+      files: [{ sha256: oid, xetHash: null, filename: 'w.bin' }],
+    }
     const api = `/api/models/${id}/lfs-files/duplicate`
     expect((await hub.post(api, body)).json).toEqual({ success: true, failed: [] })
     const unknown = { ...body, files: [{ sha256: '0'.repeat(64) }] }

@@ -23,7 +23,10 @@ describe('a pull request made by a commit', () => {
   test('comes from a read token, leaves main alone, and names itself', async () => {
     const id = await repoWith('by-reader')
     const line = await hub.upload(id, 'w.bin', randomBytes(20_000), hub.bob)
-    const made = await hub.commit(id, [file('a.txt', 'bob was here'), line], { token: hub.bob, rev: 'main?create_pr=1' })
+    const made = await hub.commit(id, [file('a.txt', 'bob was here'), line], {
+      token: hub.bob,
+      rev: 'main?create_pr=1',
+    })
     expect(made.status).toBe(200)
     expect(made.json.pullRequestUrl).toBe(`${hub.origin}/${id}/discussions/1`)
     expect(await textOf(id, 'refs/pr/1', 'a.txt')).toBe('bob was here')
@@ -150,7 +153,9 @@ test('history is squashed to one commit that holds the same', async () => {
   await hub.commit(id, [file('a', '2'), file('b/c', '3')])
   const { json } = await hub.post(`/api/models/${id}/super-squash/main`, { message: 'all in one' })
   const commits = (await hub.ask(`/api/models/${id}/commits/main`)).json
-  expect(commits.map(({ id: oid, title }: { id: string; title: string }) => [oid, title])).toEqual([[json.commitId, 'all in one']])
+  expect(commits.map(({ id: oid, title }: { id: string; title: string }) => [oid, title])).toEqual([
+    [json.commitId, 'all in one'],
+  ])
   expect(await textOf(id, 'main', 'b/c')).toBe('3')
   expect((await hub.post(`/api/models/${id}/super-squash/nope`, {})).headers['x-error-code']).toBe('RevisionNotFound')
   expect((await hub.post(`/api/models/${id}/super-squash/main`, {}, hub.bob)).status).toBe(403)
@@ -162,7 +167,10 @@ test('revisions are compared, from each other and from where they parted', async
   await hub.commit(id, [file('b', 'side')], { rev: 'other' })
   await hub.commit(id, [file('a', '2')])
   const between = await hub.ask(`/api/models/${id}/compare/main..other`)
-  expect(between.json.files.map(({ status, path }: { status: string; path: string }) => status + path)).toEqual(['Ma', 'Ab'])
+  expect(between.json.files.map(({ status, path }: { status: string; path: string }) => status + path)).toEqual([
+    'Ma',
+    'Ab',
+  ])
   expect((await hub.ask(`/api/models/${id}/compare/main...other`)).json.files).toHaveLength(1)
   expect((await hub.ask(`/api/models/${id}/compare/main..other?raw=true`)).text).toMatch(/^diff --git a\/a b\/a/)
   expect((await hub.ask(`/api/models/${id}/compare/main`)).json.code).toBe('COMPARE_RANGE_BAD')
