@@ -6,6 +6,7 @@ export const CLIENT_MEANINGS: Readonly<Record<string, string>> = {
   CANCELLED: 'You, or a signal, stopped the command. Run it again; what was proved is not fetched twice.',
   CHUNK_LIST_MISMATCH:
     'The chunk list that the server gave is not that of the file. Try again; report it to the server.',
+  COMMAND_LINE_BAD: 'A word or flag is missing or none of ours. See `xorbit --help` or the help of the command.',
   COMMAND_OUTPUT_BAD:
     'A command printed something else than JSON under --json: a fault of this program. Please report it.',
   CONFLICT: 'The server refuses because of what it has meanwhile (409). The message has its words.',
@@ -30,6 +31,7 @@ export const CLIENT_MEANINGS: Readonly<Record<string, string>> = {
   FORBIDDEN: 'The server refuses this account (403). Use another token, or ask for access.',
   HEADER_BAD: 'A header or token holds a line break or control character. Check --token and HF_TOKEN.',
   LFS_REFUSED: 'The Hub refuses one of the large files. The message has its words.',
+  GLOB_BAD: 'A pattern of --include or --exclude cannot be understood. Correct its brackets.',
   LINK_BAD: 'The Hub gives the next page of a listing under no address. Report it to the Hub.',
   LINK_BROKEN: 'A symbolic link in the folder leads nowhere or in a circle. Remove it, or leave it out with --exclude.',
   LISTING_ENDLESS: 'The pages of a listing lead back to each other. Report it to the Hub.',

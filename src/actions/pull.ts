@@ -86,9 +86,13 @@ async function pullFrom(hub: HubClient, options: PullOptions, target: Target, st
   await place.begin()
   const workers = options.maxWorkers ?? WORKERS
   const useXet = !isOn(env.HF_HUB_DISABLE_XET)
-  const outcomes = await pullFiles({ hub, repo, commit, files, place, workers, useXet, onProgress, signal })
-  await place.finish()
-  return resultOf(commit, place, outcomes, seconds())
+  try {
+    const outcomes = await pullFiles({ hub, repo, commit, files, place, workers, useXet, onProgress, signal })
+    await place.finish()
+    return resultOf(commit, place, outcomes, seconds())
+  } finally {
+    await place.keepProofs()
+  }
 }
 
 /** From the cache alone: no socket is opened, and a snapshot counts only when its listing says it is whole. */

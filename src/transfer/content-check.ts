@@ -1,4 +1,4 @@
-/** Whether a file on disk is what a listing says: by digest, or by the size and time at which it was last proved. */
+/** Whether a file on disk is what a listing says: by digest, or by how it looked when it was last proved. */
 import type { FileHandle } from 'node:fs/promises'
 import { open, readFile, stat } from 'node:fs/promises'
 import { systemCode } from '../base/app-error.ts'
@@ -35,39 +35,34 @@ async function openIfThere(path: string): Promise<FileHandle | null> {
   }
 }
 
+/** Size, time of the last write, and time of the last change of anything, which no program can set. */
+type Proof = readonly [size: number, mtimeMs: number, ctimeMs: number]
+
 /**
- * What was proved, by content id: size and modification time at that moment. A file that still has both counts as
- * proved; any other is read and hashed. The record is a hint: losing it costs a read.
+ * What was proved, by a key of the caller's: what the file looked like at that moment. A file that still looks so counts
+ * as proved; any other is read and hashed. The record is a hint: losing it costs a read.
  */
 export class ProofRecord {
   readonly #path: string
-  readonly #proofs: Map<string, readonly [size: number, mtimeMs: number]>
-  #changed = false
+  readonly #proofs: Map<string, Proof>
+  /** Proved since the last save. */
+  readonly #fresh = new Map<string, Proof>()
 
-  private constructor(path: string, proofs: Map<string, readonly [number, number]>) {
+  private constructor(path: string, proofs: Map<string, Proof>) {
     this.#path = path
     this.#proofs = proofs
   }
 
   static async load(path: string): Promise<ProofRecord> {
-    try {
-      const value: unknown = JSON.parse(await readFile(path, 'utf8'))
-      const entries = Object.entries(value as object).filter((entry): entry is [string, [number, number]] =>
-        Array.isArray(entry[1]),
-      )
-      return new ProofRecord(path, new Map(entries))
-    } catch (error) {
-      if (error instanceof SyntaxError || systemCode(error) === 'ENOENT') return new ProofRecord(path, new Map())
-      throw error
-    }
+    return new ProofRecord(path, await readProofs(path))
   }
 
   /** Whether the file at `path` is `entry`, reading it only when no record vouches for it. */
   async proves(path: string, entry: TreeFile, key: string, signal?: AbortSignal): Promise<boolean> {
     const found = await statIfThere(path)
     if (found === null || found.size !== entry.size) return false
-    const [size, mtimeMs] = this.#proofs.get(key) ?? []
-    if (size === found.size && mtimeMs === found.mtimeMs) return true
+    const [size, mtimeMs, ctimeMs] = this.#proofs.get(key) ?? []
+    if (size === found.size && mtimeMs === found.mtimeMs && ctimeMs === found.ctimeMs) return true
     if ((await digestOf(path, entry, signal)) !== contentId(entry)) return false
     await this.add(path, key)
     return true
@@ -75,15 +70,28 @@ export class ProofRecord {
 
   /** The file at `path` has just been proved. */
   async add(path: string, key: string): Promise<void> {
-    const { size, mtimeMs } = await stat(path)
-    this.#proofs.set(key, [size, mtimeMs])
-    this.#changed = true
+    const { size, mtimeMs, ctimeMs } = await stat(path)
+    this.#proofs.set(key, [size, mtimeMs, ctimeMs])
+    this.#fresh.set(key, [size, mtimeMs, ctimeMs])
   }
 
+  /** Adds what is new to the record on disk, where another pull may have added meanwhile. */
   async save(): Promise<void> {
-    if (!this.#changed) return
-    this.#changed = false
-    await writeFileAtomically(this.#path, JSON.stringify(Object.fromEntries(this.#proofs)))
+    if (this.#fresh.size === 0) return
+    const all = new Map([...(await readProofs(this.#path)), ...this.#fresh])
+    this.#fresh.clear()
+    await writeFileAtomically(this.#path, JSON.stringify(Object.fromEntries(all)))
+  }
+}
+
+async function readProofs(path: string): Promise<Map<string, Proof>> {
+  try {
+    const value: unknown = JSON.parse(await readFile(path, 'utf8'))
+    const isProof = (entry: [string, unknown]): entry is [string, Proof] => Array.isArray(entry[1])
+    return new Map(Object.entries(Object(value)).filter(isProof))
+  } catch (error) {
+    if (error instanceof SyntaxError || systemCode(error) === 'ENOENT') return new Map()
+    throw error
   }
 }
 

@@ -135,11 +135,14 @@ class CachePlace implements SnapshotPlace {
 
   async finish(): Promise<void> {
     await makeFolder(this.root)
-    await this.#proofs?.save()
     const { revision, commit } = this.#snapshot
     if (/^[0-9a-f]{7,40}$/.test(revision) && commit.startsWith(revision)) return
     const ref = await resolveInside(join(this.#folder, 'refs'), revision)
     await writeFileAtomically(ref, commit)
+  }
+
+  async keepProofs(): Promise<void> {
+    await this.#proofs?.save()
   }
 
   #blob(file: TreeFile): string {

@@ -1,16 +1,17 @@
 /**
  * A snapshot in a folder of the user's, with the notes that huggingface_hub keeps in `.cache/huggingface`: for each file
- * commit, ETag and the time of both. A file that is newer than its note, or has none, counts only after it was hashed.
+ * commit, ETag and the time of both. They are written for other tools and never believed: a file counts as here when our
+ * own record of what we proved still fits it (content-check.ts), else after it was hashed.
  */
 
 import type { FileHandle } from 'node:fs/promises'
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { systemCode } from '../base/app-error.ts'
+import { basename, join } from 'node:path'
+import { AppError, systemCode } from '../base/app-error.ts'
 import { makeFolder, writeFileAtomically } from '../base/atomic-file.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { resolveInside } from '../base/safe-path.ts'
-import { digestOf, statIfThere } from './content-check.ts'
+import { ProofRecord, statIfThere } from './content-check.ts'
 import { contentId } from './download-plain.ts'
 import { incompleteName, receiveFile } from './file-receipt.ts'
 import { CACHE_TAG } from './hf-cache.ts'
@@ -18,8 +19,8 @@ import type { TreeFile } from './hub-client.ts'
 import type { Snapshot, SnapshotPlace } from './snapshot-place.ts'
 import { writeTreeFile } from './tree-file.ts'
 
-/** A file's modification time may lie this much after its note. */
-const TIME_SLACK_MS = 1000
+/** A longer name has no room for the note's ending; our own record serves for it. */
+const NOTED_NAME_BYTES_MAX = 255 - '.metadata'.length
 
 export interface LocalFolderOptions {
   readonly folder: string
@@ -32,6 +33,7 @@ export class LocalFolder implements SnapshotPlace {
   readonly root: string
   readonly #options: LocalFolderOptions
   readonly #notes: string
+  #proofs: ProofRecord | null = null
 
   constructor(options: LocalFolderOptions) {
     this.#options = options
@@ -45,23 +47,23 @@ export class LocalFolder implements SnapshotPlace {
     await writeOnce(join(this.#notes, 'CACHEDIR.TAG'), CACHE_TAG)
     const { commit, files } = this.#options.snapshot
     await writeTreeFile(this.#notes, commit, files)
+    this.#proofs = await ProofRecord.load(join(this.#notes, 'xorbit-proofs.json'))
   }
 
   async findPresent(file: TreeFile): Promise<string | null> {
-    const path = await resolveInside(this.root, file.path)
+    const path = await this.#placeOf(file)
     const found = await statIfThere(path)
-    if (found === null || !found.isFile() || found.size !== file.size) return null
-    const note = await this.#findNote(file)
-    const isNoted = note?.etag === contentId(file) && found.mtimeMs - TIME_SLACK_MS <= note.timeMs
-    if (!isNoted && (await digestOf(path, file, this.#options.signal)) !== contentId(file)) return null
-    await this.#writeNote(file)
+    if (found === null || !found.isFile()) return null
+    if (!(await this.#proofs?.proves(path, file, proofKey(file), this.#options.signal))) return null
+    await this.#writeNote(file, found.mtimeMs)
     return path
   }
 
   async receive(file: TreeFile, fill: (handle: FileHandle) => Promise<void>): Promise<string> {
-    const path = await resolveInside(this.root, file.path)
-    await receiveFile(path, incompleteName(await this.#notePath(file)), fill)
-    await this.#writeNote(file)
+    const path = await this.#placeOf(file)
+    await receiveFile(path, this.#tempPath(), fill)
+    await this.#proofs?.add(path, proofKey(file))
+    await this.#writeNote(file, null)
     return path
   }
 
@@ -69,25 +71,49 @@ export class LocalFolder implements SnapshotPlace {
     // Every file was noted as it came; a folder has no refs.
   }
 
-  #notePath(file: TreeFile): Promise<string> {
-    return resolveInside(join(this.#notes, 'download'), `${file.path}.metadata`)
+  async keepProofs(): Promise<void> {
+    await this.#proofs?.save()
   }
 
-  async #findNote(file: TreeFile): Promise<{ etag: string; timeMs: number } | null> {
-    try {
-      const [, etag = '', time = ''] = (await readFile(await this.#notePath(file), 'utf8')).split('\n')
-      return { etag: etag.trim(), timeMs: Number.parseFloat(time) * 1000 }
-    } catch (error) {
-      if (systemCode(error) === 'ENOENT') return null
-      throw error
+  async #placeOf({ path }: TreeFile): Promise<string> {
+    if (/^\.cache\/huggingface(\/|$)/i.test(path)) {
+      const message = `Path ${JSON.stringify(path.slice(0, 200))} refused: the notes about this folder are kept there`
+      throw new AppError('malformed', 'PATH_UNSAFE', message)
     }
+    return resolveInside(this.root, path)
   }
 
-  async #writeNote(file: TreeFile): Promise<void> {
+  /** Short, whatever the file's name. */
+  #tempPath(): string {
+    return incompleteName(join(this.#notes, 'download', 'file'))
+  }
+
+  /** Leaves a note alone that other tools take for right: of this commit and content, not older than the file. */
+  async #writeNote(file: TreeFile, mtimeMs: number | null): Promise<void> {
     const { clock = systemClock, snapshot } = this.#options
+    if (Buffer.byteLength(basename(file.path)) > NOTED_NAME_BYTES_MAX) return
+    const path = await resolveInside(join(this.#notes, 'download'), `${file.path}.metadata`)
+    const [commit, etag, time = ''] = mtimeMs === null ? [] : ((await readIfThere(path)) ?? '').split('\n')
+    const isRight = commit === snapshot.commit && etag === contentId(file)
+    if (isRight && mtimeMs !== null && Number.parseFloat(time) * 1000 >= mtimeMs) return
     const seconds = (clock.nowMs() / 1000).toFixed(6)
-    const note = `${snapshot.commit}\n${contentId(file)}\n${seconds}\n`
-    await writeFileAtomically(await this.#notePath(file), note)
+    await receiveFile(path, this.#tempPath(), (note) =>
+      note.writeFile(`${snapshot.commit}\n${contentId(file)}\n${seconds}\n`),
+    )
+  }
+}
+
+/** One content may lie under many names here, each a file of its own. */
+function proofKey(file: TreeFile): string {
+  return `${contentId(file)} ${file.path}`
+}
+
+async function readIfThere(path: string): Promise<string | null> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return null
+    throw error
   }
 }
 

@@ -1,5 +1,7 @@
 /** Which files of a listing are wanted: names, then `--include` and `--exclude` globs as huggingface_hub reads them. */
 
+import { AppError } from '../base/app-error.ts'
+
 export interface PathChoice {
   /** Exact paths; none means all. */
   readonly files?: readonly string[] | undefined
@@ -19,6 +21,16 @@ export function pathFilter({ files = [], include = [], exclude = [] }: PathChoic
 }
 
 function globPattern(glob: string): RegExp {
+  try {
+    return compileGlob(glob)
+  } catch (cause) {
+    if (!(cause instanceof SyntaxError)) throw cause
+    const message = `The pattern ${JSON.stringify(glob)} cannot be understood: look at its [brackets]`
+    throw new AppError('usage', 'GLOB_BAD', message, { cause })
+  }
+}
+
+function compileGlob(glob: string): RegExp {
   const whole = glob.endsWith('/') ? `${glob}*` : glob
   const source = whole
     .replace(/\*+/g, '*')
@@ -35,5 +47,5 @@ function patternOf(part: string): string {
     const inner = part.slice(1, -1).replace(/[\\[\]^]/g, '\\$&')
     return inner.startsWith('!') ? `[^${inner.slice(1)}]` : `[${inner}]`
   }
-  return part.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&')
+  return part.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&')
 }

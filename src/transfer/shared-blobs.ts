@@ -78,7 +78,8 @@ export class SharedBlobs {
 
 /** Makes `path` a symbolic link to `target` in one step, whatever was there. Not yet durable. */
 export async function replaceLink(target: string, path: string): Promise<void> {
-  const temp = `${path}.${randomBytes(4).toString('hex')}.link`
+  // Not named after it: a name may be as long as names can be.
+  const temp = join(dirname(path), `.${randomBytes(8).toString('hex')}.link`)
   try {
     await symlink(target, temp)
     await rename(temp, path)

@@ -19,4 +19,6 @@ export interface SnapshotPlace {
   receive(file: TreeFile, fill: (file: FileHandle) => Promise<void>): Promise<string>
   /** All wanted files are here. */
   finish(): Promise<void>
+  /** What was proved so far is remembered, so that the next pull reads less. Also after a failure. */
+  keepProofs(): Promise<void>
 }

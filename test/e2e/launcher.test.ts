@@ -26,6 +26,18 @@ test('an unknown flag is exit 2, an unknown word too', async () => {
   await expect(run(process.execPath, [LAUNCHER, 'nonsense'])).rejects.toMatchObject({ code: 2 })
 })
 
+test('a bad command line under --json is an error event, and its own words on standard error', async () => {
+  for (const args of [
+    ['pull', '--json'],
+    ['frob', '--json'],
+    ['ls', '--json', '--nonsense'],
+  ]) {
+    const failed = await run(process.execPath, [LAUNCHER, ...args]).catch((error) => error)
+    expect(JSON.parse(failed.stdout)).toMatchObject({ event: 'error', code: 'COMMAND_LINE_BAD', exit: 2 })
+    expect(failed.stderr).toMatch(/^error: /)
+  }
+})
+
 test.skipIf(OLD_NODE === undefined)("the machine's own Node starts the command too", async () => {
   const { stdout } = await run(OLD_NODE as string, [LAUNCHER, 'version', '--json'])
   expect(JSON.parse(stdout.split('\n', 1)[0] ?? '')).toMatchObject({

@@ -81,6 +81,16 @@ test.each([
   expect(reply.json()).toMatchObject({ code })
 })
 
+test('whoever sends too much, and wants the connection closed, still sees why', async () => {
+  async function* endless() {
+    for (let i = 0; i < 64; i++) yield Buffer.alloc(1 << 20, 'x')
+  }
+  for (let i = 0; i < 5; i++) {
+    const options = { method: 'POST', token: hub.adminToken, headers: { connection: 'close' }, body: endless() }
+    expect((await send(hub.url, '/-/v1/users', options)).json()).toMatchObject({ code: 'BODY_TOO_LARGE' })
+  }
+})
+
 test('headers above 16 KiB are refused', async () => {
   const raw = `GET /health HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`
   expect(await sendRaw(hub.url, raw)).toMatch(/^HTTP\/1.1 431/)

@@ -254,7 +254,7 @@ async function ignoresWildETags(lab: Lab): Promise<void> {
     })
     await proxy.close()
     const names = await readdir(folder, { recursive: true })
-    assert.ok(!names.some((name) => /evil|abc|eeee/.test(name)), `${etag} became a name: ${names}`)
+    assert.ok(!names.some((name) => /(^|[\\/"])(evil|abc|b)"?$|e{64}/.test(name)), `${etag} became a name: ${names}`)
     assert.ok([0, 13, 14, 19].includes(pull.code ?? -1), `${etag}: exit ${pull.code} ${pull.stderr}`)
   }
 }
