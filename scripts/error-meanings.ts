@@ -4,6 +4,7 @@ import { CLIENT_MEANINGS } from './error-meanings/client.ts'
 import { FORMAT_MEANINGS } from './error-meanings/formats.ts'
 import { HUB_MEANINGS } from './error-meanings/hub.ts'
 import { STORED_MEANINGS } from './error-meanings/stored.ts'
+import { WEIGHTS_MEANINGS } from './error-meanings/weights.ts'
 
 export const MEANINGS: Readonly<Record<string, string>> = {
   ...FORMAT_MEANINGS,
@@ -11,4 +12,5 @@ export const MEANINGS: Readonly<Record<string, string>> = {
   ...HUB_MEANINGS,
   ...CLIENT_MEANINGS,
   ...ACCOUNT_MEANINGS,
+  ...WEIGHTS_MEANINGS,
 }

@@ -21,6 +21,7 @@ import { FactsKeeper } from '../hub/facts-keeper.ts'
 import { GitRepoReader } from '../hub/git-repo-reader.ts'
 import { GitRepoWriter } from '../hub/git-repo-writer.ts'
 import { LargeFileList } from '../hub/large-file-list.ts'
+import { type LfsPartLimits, LfsParts } from '../hub/lfs-parts.ts'
 import { PullRequests } from '../hub/pull-requests.ts'
 import type { QuotaLimits } from '../hub/quotas.ts'
 import { RepoChanges } from '../hub/repo-changes.ts'
@@ -48,6 +49,8 @@ export interface ComposeOptions {
   readonly limits?: ServerLimits | undefined
   readonly clock: Clock
   readonly log: Log
+  /** Tests make parts small. */
+  readonly lfsParts?: LfsPartLimits
 }
 
 /** Opens the databases, the blobs and the repositories; the caller holds the lock of the home. */
@@ -58,6 +61,7 @@ export async function compose({
   limits = {},
   clock,
   log,
+  lfsParts,
 }: ComposeOptions): Promise<Composition> {
   const accounts = Accounts.open(join(home, 'accounts.db'), clock)
   accounts.quotas.limit(limits.quotas ?? {})
@@ -92,6 +96,7 @@ export async function compose({
   const hub: HubService = {
     ...{ accounts, reader, writer, files, pulls, facts, changes, largeFiles, clock, log, epoch },
     headers: new WeightHeaders(accounts.facts),
+    parts: await LfsParts.create(join(home, 'blobs', 'tmp', 'lfs'), { clock, limits: lfsParts }),
     casTokenKey: cas.tokenKey,
   }
   const admin = {

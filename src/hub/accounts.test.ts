@@ -10,21 +10,6 @@ import type { RepoQuery } from './repo-facts.ts'
 import { parseRepoId } from './repo-id.ts'
 import { RepoTable } from './repo-table.ts'
 
-const ALL: RepoQuery = {
-  type: 'model',
-  author: null,
-  search: [],
-  namespaces: [],
-  tags: [],
-  pipeline: null,
-  gated: null,
-  parameters: null,
-  sort: 'created',
-  ascending: false,
-  after: null,
-  count: 100,
-}
-
 const clock = new ManualClock()
 let accounts: Accounts
 
@@ -159,18 +144,23 @@ describe('what the CAS asks', () => {
   })
 })
 
+const ANY: RepoQuery = {
+  ...{ type: 'model', author: null, search: [], namespaces: null, tags: [], pipeline: null, gated: null },
+  ...{ parameters: null, sort: 'created', ascending: false, after: null, count: 10 },
+}
+
 describe('listings and versions', () => {
   test('pages are newest first and end', () => {
     for (let i = 0; i < 5; i++) addRepo(`alice/r${i}`, i === 3)
     const names: string[] = []
-    let after: { value: number; seq: number } | null = null
+    let after: RepoQuery['after'] = null
     do {
-      const page = accounts.facts.list({ ...ALL, namespaces: [], count: 2, after })
+      const page = accounts.facts.list({ ...ANY, namespaces: [], count: 2, after })
       names.push(...page.repos.map(({ repo }) => repo.name))
       after = page.last
     } while (after !== null)
     expect(names).toEqual(['r4', 'r2', 'r1', 'r0'])
-    const search = { ...ALL, namespaces: ['Alice'], search: ['E/R3'], author: 'ALICE' }
+    const search = { ...ANY, namespaces: ['Alice'], search: ['E/R3'], author: 'ALICE', count: 9 }
     expect(accounts.facts.list(search).repos.map(({ repo }) => repo.name)).toEqual(['r3'])
   })
 

@@ -75,7 +75,7 @@ export class RepoFactsTable {
   list(query: RepoQuery): { repos: ListedRepo[]; last: { value: number; seq: number } | null } {
     const { where, values } = conditionsOf(query)
     const column = COLUMN[query.sort]
-    const order = query.ascending ? 'ASC' : 'DESC'
+    const order = query.ascending ? 'asc' : 'desc'
     const sql = `SELECT repos.*, ${column} AS place, repo_facts.commit_oid, repo_facts.modified_ms, repo_facts.bytes,
       repo_facts.tags, repo_facts.summary FROM repos LEFT JOIN repo_facts ON repo_facts.repo_id = repos.id
       WHERE ${where.join(' AND ')} ORDER BY ${column} ${order}, repos.seq ${order} LIMIT ?`

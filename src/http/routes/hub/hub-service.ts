@@ -11,6 +11,7 @@ import { ANONYMOUS, type Caller, hasScope } from '../../../hub/caller.ts'
 import type { FactsKeeper } from '../../../hub/facts-keeper.ts'
 import { badCredentials } from '../../../hub/hub-error.ts'
 import type { LargeFileList } from '../../../hub/large-file-list.ts'
+import type { LfsParts } from '../../../hub/lfs-parts.ts'
 import type { PullRequests } from '../../../hub/pull-requests.ts'
 import type { RepoChanges } from '../../../hub/repo-changes.ts'
 import type { RepoReader } from '../../../hub/repo-reader.ts'
@@ -28,6 +29,7 @@ export interface HubService {
   readonly facts: FactsKeeper
   readonly largeFiles: LargeFileList
   readonly headers: WeightHeaders
+  readonly parts: LfsParts
   readonly files: CasFiles
   readonly clock: Clock
   readonly log: Log

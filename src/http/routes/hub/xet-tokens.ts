@@ -40,23 +40,32 @@ async function authorize(
   return caller
 }
 
-async function sendToken(
+function sendToken(
   hub: HubService,
   request: FastifyRequest,
   reply: FastifyReply,
+  grantee: { caller: Caller; scope: 'read' | 'write' },
+) {
+  const grant = grantCas(hub, request, grantee)
+  reply.headers({
+    'x-xet-cas-url': grant.casUrl,
+    'x-xet-access-token': grant.accessToken,
+    'x-xet-token-expiration': grant.exp,
+    'cache-control': 'no-store',
+  })
+  return grant
+}
+
+/** For a caller whose right was checked. */
+export function grantCas(
+  hub: HubService,
+  request: FastifyRequest,
   { caller, scope }: { caller: Caller; scope: 'read' | 'write' },
 ) {
   // Never longer than the token it was got with.
   const endSeconds = caller.expiresMs === null ? Number.POSITIVE_INFINITY : Math.floor(caller.expiresMs / 1000)
-  const expirySeconds = Math.min(hub.clock.nowSeconds() + CAS_TOKEN_SECONDS, endSeconds)
+  const exp = Math.min(hub.clock.nowSeconds() + CAS_TOKEN_SECONDS, endSeconds)
   const account = casAccountOf(caller)
-  const accessToken = mintCasToken(hub.casTokenKey, { account, scope, epoch: hub.epoch.current(), expirySeconds })
-  const casUrl = casUrlFor(hub, request, caller)
-  reply.headers({
-    'x-xet-cas-url': casUrl,
-    'x-xet-access-token': accessToken,
-    'x-xet-token-expiration': expirySeconds,
-    'cache-control': 'no-store',
-  })
-  return { casUrl, exp: expirySeconds, accessToken }
+  const claims = { account, scope, epoch: hub.epoch.current(), expirySeconds: exp }
+  return { casUrl: casUrlFor(hub, request, caller), exp, accessToken: mintCasToken(hub.casTokenKey, claims) }
 }
