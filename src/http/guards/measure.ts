@@ -1,4 +1,5 @@
 /** Counts requests, their time and their bytes, for `/metrics`. Labels are routes and methods, never addresses or names. */
+import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import type { Clock } from '../../base/clock.ts'
 import type { Metrics } from '../../base/metrics.ts'
@@ -25,7 +26,7 @@ export function addMeasures(app: FastifyInstance, metrics: Metrics, clock: Clock
     const { socket } = raw
     const start = { ms: clock.monotonicMs(), read: readBefore.get(socket) ?? 0, written: socket.bytesWritten }
     open++
-    if (!raw.complete) {
+    if (hasBody(raw)) {
       uploads++
       raw.once('close', () => uploads--)
     }
@@ -39,4 +40,8 @@ export function addMeasures(app: FastifyInstance, metrics: Metrics, clock: Clock
       sent.add({ route }, Math.max(socket.bytesWritten - start.written, 0))
     })
   })
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
 }
