@@ -81,7 +81,7 @@ function check({ objects, hash_algo, transfers }: z.infer<typeof LFS_BATCH>): vo
  */
 function transferOf(
   { parts }: HubService,
-  { operation, transfers, objects }: z.infer<typeof BATCH>,
+  { operation, transfers, objects }: z.infer<typeof LFS_BATCH>,
 ): Place['transfer'] {
   const offered = operation === 'upload' ? (transfers ?? []) : []
   if (offered.includes('xet')) return 'xet'
