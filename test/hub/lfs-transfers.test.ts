@@ -126,6 +126,21 @@ describe('the transfer is chosen', () => {
     expect((await batch([small], ['carrier-pigeon'])).code).toBe('LFS_TRANSFER_UNKNOWN')
   })
 
+  test('only for a pull request, not for a branch, for whoever may not write', async () => {
+    const objects = [objectOf(randomBytes(100))]
+    const upload = async (ref?: string, token = hub.bob) => {
+      const body = { operation: 'upload', objects, ...(ref === undefined ? {} : { ref: { name: ref } }) }
+      return (await hub.post('/alice/big.git/info/lfs/objects/batch', body, token)).status
+    }
+    expect(await upload()).toBe(200)
+    expect(await upload('main')).toBe(403)
+    expect(await upload('refs/heads/main')).toBe(403)
+    expect(await upload('refs/pr/77')).toBe(404)
+    await hub.post('/api/models/alice/big/discussions', { title: 'mine', pullRequest: true }, hub.bob)
+    expect(await upload('refs/pr/1')).toBe(200)
+    expect(await upload('main', hub.alice)).toBe(200)
+  })
+
   test('xet leads into the CAS with a token for writing, which can be renewed', async () => {
     const object = objectOf(randomBytes(20_000))
     for (const token of [hub.alice, hub.bob]) {

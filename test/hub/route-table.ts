@@ -163,15 +163,31 @@ export const ROUTE_TABLE: readonly RouteRow[] = [
   { route: 'HEAD WEB/raw/*', rest: 'main/a.txt', ...READ },
 
   { route: 'POST WEB/info/lfs/objects/batch', body: { operation: 'download', objects: [] }, ...READ },
-  { route: 'POST WEB/info/lfs/objects/batch', body: { operation: 'upload', objects: [] }, ...WRITE },
+  // Whoever may read may send what a pull request is to be made of; to a branch only who may write.
+  {
+    ...{ route: 'POST WEB/info/lfs/objects/batch', body: { operation: 'upload', objects: [] } },
+    ...{ ...PROPOSE, limited: 403 },
+  },
+  {
+    ...{ route: 'POST WEB/info/lfs/objects/batch', ...WRITE },
+    body: { operation: 'upload', objects: [], ref: { name: 'main' } },
+  },
   // The signature of the address is the right, and here is none.
   {
     ...{ route: 'PUT WEB/info/lfs/objects/:oid', params: { oid: OID }, body: 'x' },
     ...{ closed: [403, 403, 403, 403], open: [403, 403, 403, 403] },
   },
   {
+    ...{ route: 'PUT WEB/info/lfs/objects/:oid/part-:part', params: { oid: OID, part: '1' }, body: 'x' },
+    ...{ closed: [403, 403, 403, 403], open: [403, 403, 403, 403] },
+  },
+  {
+    ...{ route: 'POST WEB/info/lfs/objects/:oid/complete', params: { oid: OID }, body: {} },
+    ...{ closed: [403, 403, 403, 403], open: [403, 403, 403, 403] },
+  },
+  {
     ...{ route: 'POST WEB/info/lfs/objects/:oid/verify', params: { oid: OID }, body: { oid: OID, size: 1 } },
-    ...{ closed: [401, 403, 404, 404], open: [401, 403, 403, 404] },
+    ...{ closed: [401, 404, 404, 404], open: [401, 404, 404, 404], limited: 403 },
   },
   {
     ...{ route: 'GET WEB/info/lfs/objects/:oid', params: { oid: OID } },

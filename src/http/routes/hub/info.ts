@@ -71,7 +71,6 @@ const UNCOUNTED = {
     childrenModelCount: 0,
     resourceGroup: null,
   },
-  xetEnabled: true,
 }
 
 /** What listings show of a repository. */

@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { AppError } from '../../../base/app-error.ts'
-import { checkFiles, checkPropose, mayWrite } from '../../../hub/access.ts'
+import { checkFiles, mayWrite } from '../../../hub/access.ts'
 import { repoAccount } from '../../../hub/accounts.ts'
 import type { Caller } from '../../../hub/caller.ts'
 import { PARTS_MAX } from '../../../hub/lfs-parts.ts'
@@ -42,11 +42,13 @@ export function batchRoutes(app: FastifyInstance, hub: HubService): void {
       const batch = await readJson(request, BODY_BYTES_MAX, LFS_BATCH)
       check(batch)
       const isUpload = batch.operation === 'upload'
-      // Whoever may propose changes may send what they are made of: it stays theirs until a commit is accepted.
-      if (!isUpload) checkFiles(hub.accounts, caller, repo)
-      else if (!mayWrite(caller, repo)) checkPropose(hub.accounts, caller, repo)
+      const ref = batch.ref?.name ?? null
+      // Uploads for a pull request that is still to be opened name no ref.
+      const openPull = ref === null && !mayWrite(caller, repo)
+      if (isUpload) hub.pulls.checkCommit(caller, repo, { revision: ref ?? 'main', openPull })
+      else checkFiles(hub.accounts, caller, repo)
       const transfer = transferOf(hub, batch)
-      const place = { hub, request, repo, caller, transfer, ref: batch.ref?.name ?? 'main' }
+      const place = { hub, request, repo, caller, transfer, ref: ref ?? 'main', openPull }
       const objects = await Promise.all(
         batch.objects.map((asked) => (isUpload ? answerUpload(place, asked) : answerDownload(place, asked))),
       )
@@ -97,6 +99,7 @@ interface Place {
   readonly caller: Caller
   readonly transfer: 'basic' | 'multipart' | 'xet'
   readonly ref: string
+  readonly openPull: boolean
 }
 
 /** No actions: it is there, verified for this account. */
@@ -113,7 +116,7 @@ async function answerUpload(place: Place, { oid, size }: Asked) {
 }
 
 /** The way into the CAS; renewed at `href`. */
-function xetAction({ hub, request, repo, caller, ref }: Place) {
+function xetAction({ hub, request, repo, caller, ref, openPull }: Place) {
   const { casUrl, accessToken, exp } = grantCas(hub, request, { caller, scope: 'write' })
   const branch = encodeURIComponent(ref.replace(/^refs\/heads\//, ''))
   const header = {
@@ -122,7 +125,7 @@ function xetAction({ hub, request, repo, caller, ref }: Place) {
     'X-Xet-Token-Expiration': String(exp),
     'X-Xet-Session-Id': request.id,
   }
-  const pull = mayWrite(caller, repo) ? '' : '?create_pr=1'
+  const pull = openPull ? '?create_pr=1' : ''
   const href = `${originOf(request)}${apiPath(repo)}/xet-write-token/${branch}${pull}`
   return { href, header, expires_in: CAS_TOKEN_SECONDS }
 }
