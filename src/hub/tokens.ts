@@ -54,6 +54,8 @@ const SELECT = `SELECT t.*, u.name AS user, u.admin AS admin, u.kind AS kind
   FROM tokens t JOIN users u ON u.id = t.user_id`
 
 export class Tokens {
+  /** Uses that could not be noted, by token: tried again when they are noted the next time. */
+  readonly #unnoted = new Map<string, number>()
   readonly #db: DatabaseSync
   readonly #clock: Clock
   readonly #orgs: Organisations
@@ -119,7 +121,7 @@ export class Tokens {
     const nowMs = this.#clock.nowMs()
     if (hasEnded(row, nowMs)) return null
     if (row.used_ms === null || nowMs - Number(row.used_ms) > USED_PRECISION_MS) {
-      this.#db.prepare('UPDATE tokens SET used_ms = ? WHERE id = ?').run(nowMs, row.id as string)
+      noteUse(this.#db, { id: row.id as string, nowMs }, this.#unnoted)
     }
     return this.#callerOf(row)
   }
@@ -207,4 +209,16 @@ function randomLetters(count: number): string {
     }
   }
   return text
+}
+
+/** Best effort: a disk that is full must not turn away those who read. Tried once per while, as it may take long. */
+function noteUse(db: DatabaseSync, { id, nowMs }: { id: string; nowMs: number }, unnoted: Map<string, number>): void {
+  if (nowMs - (unnoted.get(id) ?? 0) <= USED_PRECISION_MS) return
+  try {
+    db.prepare('UPDATE tokens SET used_ms = ? WHERE id = ?').run(nowMs, id)
+    unnoted.delete(id)
+  } catch (error) {
+    if (typeof (error as { errcode?: unknown }).errcode !== 'number') throw error
+    unnoted.set(id, nowMs)
+  }
 }

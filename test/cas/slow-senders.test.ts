@@ -69,3 +69,20 @@ test('an object is taken although four others stand still', { timeout: 30_000 },
   stop.abort()
   await Promise.allSettled(slow)
 })
+
+test('a shard whose sender went away is not verified to the end', async () => {
+  const ann = new SmallClient(server.url(), tokenFor())
+  const packed = await pack([splitmix64(3, 3_000_000)])
+  for (const { hash, body } of packed.xorbs) await ann.postXorb(hash, body)
+  const releases = [await server.holdings.sha256Passes.acquire(), await server.holdings.sha256Passes.acquire()]
+  const leaving = new AbortController()
+  const url = `${server.url()}/v1/shards`
+  const headers = { authorization: `Bearer ${tokenFor()}` }
+  const body = new Uint8Array(packed.shard)
+  const posted = fetch(url, { method: 'POST', headers, body, signal: leaving.signal }).catch(() => 'gone')
+  await expect.poll(() => server.holdings.sha256Passes.waiting).toBe(1)
+  leaving.abort()
+  expect(await posted).toBe('gone')
+  await expect.poll(() => server.holdings.sha256Passes.waiting).toBe(0)
+  for (const release of releases) release()
+})

@@ -63,7 +63,7 @@ test('an LFS object that the Hub refuses', async () => {
 
 test('a chunk list that is not that of the file', async () => {
   const cas = await casThat((_request, response) => response.end(Buffer.alloc(72, 1)))
-  const found = cas.findChunkList('a'.repeat(64) as FileHash)
+  const found = cas.findChunkList('a'.repeat(64) as FileHash, 100_000)
   await expect(found).rejects.toMatchObject({ kind: 'integrity', code: 'CHUNK_LIST_MISMATCH' })
 })
 
@@ -88,4 +88,10 @@ test('chunk queries that fail are asked once each, and soon not at all', async (
   const ask = (digit: string) => cas.findDedupShard(digit.repeat(64) as ChunkHash)
   for (const digit of ['a', 'a', 'b', 'a', 'c', 'd', 'e', 'f']) expect(await ask(digit)).toBeNull()
   expect(asked.map((url) => url.at(-1)).join('')).toBe('aabacd')
+})
+
+test('a chunk list longer than any of a file of this size is not read to its end', async () => {
+  const cas = await casThat((_request, response) => response.end(Buffer.alloc(36 * 100)))
+  const found = cas.findChunkList('a'.repeat(64) as FileHash, 10_000)
+  await expect(found).rejects.toMatchObject({ kind: 'malformed', code: 'REPLY_TOO_LARGE' })
 })

@@ -1,4 +1,5 @@
 /** `xorbit audit`: who did what to what, when, from where; oldest first. */
+import type { Admin } from '../../actions/admin.ts'
 import { withAdmin } from '../../actions/open-admin.ts'
 import { AppError } from '../../base/app-error.ts'
 import { type Clock, systemClock } from '../../base/clock.ts'
@@ -11,7 +12,7 @@ const UNIT_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_60
 export async function run(_args: string[], flags: Flags, io: Io): Promise<void> {
   const home = homeFolder(flags.home as string | undefined, process.env)
   const sinceMs = parseSince(flags.since as string | undefined, systemClock)
-  await withAdmin(home, async (admin) => {
+  const print = async (admin: Admin) => {
     let after: number | undefined
     do {
       io.signal.throwIfAborted()
@@ -24,7 +25,8 @@ export async function run(_args: string[], flags: Flags, io: Io): Promise<void> 
       }
       after = lines.length < PAGE ? undefined : lines.at(-1)?.seq
     } while (after !== undefined)
-  })
+  }
+  await withAdmin(home, print, { isReading: true })
 }
 
 /** A moment (`2026-11-21`, `2026-11-21T10:00:00Z`) or a span before now (`90s`, `15m`, `24h`, `7d`). */

@@ -6,12 +6,13 @@ import type { Flags, Io } from '../output.ts'
 
 export async function run([verb, org = '', user = '']: string[], flags: Flags, io: Io): Promise<void> {
   const home = homeFolder(flags.home as string | undefined, process.env)
-  await withAdmin(home, async (admin) => {
+  const work = async (admin: Admin) => {
     if (verb === 'ls') return list(admin, io)
     const done = await change(admin, [verb ?? '', org, user], flags)
     io.event('done', { org, ...(user === '' ? {} : { user }) })
     io.line(io.quiet ? org : done)
-  })
+  }
+  await withAdmin(home, work, { isReading: verb !== 'create' })
 }
 
 async function change(admin: Admin, [verb, org, user]: [string, string, string], flags: Flags): Promise<string> {

@@ -6,11 +6,12 @@ import type { Flags, Io } from '../output.ts'
 
 export async function run([verb, name = '']: string[], flags: Flags, io: Io): Promise<void> {
   const home = homeFolder(flags.home as string | undefined, process.env)
-  await withAdmin(home, async (admin) => {
+  const work = async (admin: Admin) => {
     if (verb === 'create') await create(admin, name, flags, io)
     else if (verb === 'ls') await list(admin, io)
     else await remove(admin, name, io)
-  })
+  }
+  await withAdmin(home, work, { isReading: verb !== 'create' })
 }
 
 async function create(admin: Admin, name: string, flags: Flags, io: Io): Promise<void> {
