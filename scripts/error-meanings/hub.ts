@@ -60,7 +60,6 @@ export const HUB_MEANINGS: Readonly<Record<string, string>> = {
   PATH_TWIN: 'Two names would differ in their Unicode spelling alone, which some disks cannot hold. Rename one.',
   PULL_ENDED: 'The pull request is closed or merged and takes no commits. Open a new one.',
   PUBLIC_URL_INVALID: 'The public address is no `https://HOST[:PORT]`. Give it without a path.',
-  PULL_REQUESTS_UNSUPPORTED: 'This server has no pull requests. Push to a branch.',
   REF_BUSY: 'Others kept moving the branch at the same time. Try again.',
   REF_EXISTS: 'A branch or tag of this name exists. Choose another name, or delete it first.',
   REF_NAME_INVALID: 'The name cannot be one of a branch or tag in git. Choose another.',
