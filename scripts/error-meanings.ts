@@ -5,6 +5,7 @@ import { CLIENT_MEANINGS } from './error-meanings/client.ts'
 import { FORMAT_MEANINGS } from './error-meanings/formats.ts'
 import { HUB_MEANINGS } from './error-meanings/hub.ts'
 import { STORED_MEANINGS } from './error-meanings/stored.ts'
+import { WEIGHTS_MEANINGS } from './error-meanings/weights.ts'
 
 export const MEANINGS: Readonly<Record<string, string>> = {
   ...FORMAT_MEANINGS,
@@ -13,4 +14,5 @@ export const MEANINGS: Readonly<Record<string, string>> = {
   ...CLIENT_MEANINGS,
   ...ACCOUNT_MEANINGS,
   ...CARE_MEANINGS,
+  ...WEIGHTS_MEANINGS,
 }

@@ -10,7 +10,6 @@ import { makeFolder, writeFileAtomically } from '../base/atomic-file.ts'
 import { VERSION } from '../base/version.ts'
 import { QUARANTINE_PREFIX } from '../git/object-writer.ts'
 import { Accounts } from '../hub/accounts.ts'
-import { REPO_TYPES } from '../hub/repo-id.ts'
 import type { RepoRecord } from '../hub/repo-table.ts'
 import { repositoryFolder } from '../hub/repositories.ts'
 import { type CopyOptions, copyDatabase, copyDurably, copyFolder, syncFolders } from '../store/backup.ts'
@@ -39,7 +38,6 @@ export interface BackupReport {
 
 export const BACKUP_FILE = 'backup.json'
 const PRIVATE = 0o700
-const REPOS_PER_PAGE = 100
 
 /** Waits for a running sweep, and keeps the next one waiting. */
 export function backupHome(store: Store, options: BackupOptions): Promise<BackupReport> {
@@ -98,15 +96,8 @@ async function copyRepositories(store: Store, folder: string, options: CopyOptio
   return count
 }
 
-function* listAll(accounts: Accounts): Iterable<RepoRecord> {
-  for (const type of REPO_TYPES) {
-    for (let after: number | undefined; ; ) {
-      const { repos, last } = accounts.repos.list({ type, namespaces: null, after, count: REPOS_PER_PAGE })
-      yield* repos
-      if (last === null) break
-      after = last
-    }
-  }
+function listAll({ repos }: Accounts): RepoRecord[] {
+  return repos.listIds().flatMap((id) => repos.findById(id) ?? [])
 }
 
 async function copyRepository(store: Store, record: RepoRecord, to: string, options: CopyOptions): Promise<void> {

@@ -1,4 +1,5 @@
 /** Puts the concrete parts of a server together over one home. No behaviour of its own. */
+import { join } from 'node:path'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { AccountsAdmin } from '../actions/admin.ts'
 import { LocalCare } from '../actions/care.ts'
@@ -15,9 +16,15 @@ import type { Health } from '../http/routes/system/health.ts'
 import { createServer } from '../http/server.ts'
 import type { Accounts } from '../hub/accounts.ts'
 import type { Caller } from '../hub/caller.ts'
+import { FactsKeeper } from '../hub/facts-keeper.ts'
 import { GitRepoReader } from '../hub/git-repo-reader.ts'
 import { GitRepoWriter } from '../hub/git-repo-writer.ts'
+import { LargeFileList } from '../hub/large-file-list.ts'
+import { type LfsPartLimits, LfsParts } from '../hub/lfs-parts.ts'
+import { PullRequests } from '../hub/pull-requests.ts'
 import type { QuotaLimits } from '../hub/quotas.ts'
+import { RepoChanges } from '../hub/repo-changes.ts'
+import { WeightHeaders } from '../hub/weight-headers.ts'
 
 export interface Composition {
   readonly store: Store
@@ -39,6 +46,8 @@ export interface ComposeOptions {
   readonly limits?: ServerLimits | undefined
   readonly clock: Clock
   readonly log: Log
+  /** Tests make parts small. */
+  readonly lfsParts?: LfsPartLimits
 }
 
 /** Opens the databases, the blobs and the repositories; the caller holds the lock of the home. */
@@ -49,13 +58,19 @@ export async function compose({
   limits = {},
   clock,
   log,
+  lfsParts,
 }: ComposeOptions): Promise<Composition> {
   const store = await openStore({ home, clock, log })
   const { accounts, holdings, files, repositories } = store
   accounts.quotas.limit(limits.quotas ?? {})
   const { epoch } = accounts
   const reader = new GitRepoReader({ accounts, repositories, files })
-  const writer = new GitRepoWriter({ accounts, repositories, reader, files, clock, log })
+  const facts = new FactsKeeper({ accounts, repositories, reader, log })
+  const pulls = new PullRequests({ accounts, repositories, reader, facts, clock })
+  const writer = new GitRepoWriter({ accounts, repositories, reader, files, pulls, facts, clock, log })
+  const largeFiles = new LargeFileList(repositories)
+  const changes = new RepoChanges({ accounts, repositories, files, largeFiles, facts })
+  await changes.recover()
   const cas: CasService = {
     holdings,
     signingKey: accounts.secret('signed-url'),
@@ -65,7 +80,12 @@ export async function compose({
     clock,
     log,
   }
-  const hub: HubService = { accounts, reader, writer, files, clock, log, epoch, casTokenKey: cas.tokenKey }
+  const hub: HubService = {
+    ...{ accounts, reader, writer, files, pulls, facts, changes, largeFiles, clock, log, epoch },
+    headers: new WeightHeaders(accounts.facts),
+    parts: await LfsParts.create(join(home, 'blobs', 'tmp', 'lfs'), { clock, limits: lfsParts }),
+    casTokenKey: cas.tokenKey,
+  }
   const admin = {
     adminFor: (caller: Caller, request: FastifyRequest) =>
       new AccountsAdmin({ accounts, clock, actor: actorOf(caller, request) }),

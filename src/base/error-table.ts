@@ -37,6 +37,7 @@ export const EXIT_VERIFICATION_FAILED = 15
 /** Codes whose HTTP status is not their kind's: the protocol says so. */
 export const STATUS_OF_CODE: Readonly<Record<string, number>> = {
   PARENT_STALE: 412,
+  REPO_MOVED: 307,
   LFS_OBJECT_MISSING: 422,
 }
 

@@ -14,6 +14,8 @@ export interface CommitInfo {
 export interface CommitPage {
   readonly skip: number
   readonly count: number
+  /** Without what this commit reaches. */
+  readonly not?: Oid
 }
 
 /** How far back the last commit of a path is looked for. */
@@ -24,9 +26,10 @@ export async function listCommits(
   git: GitCommand,
   gitDir: string,
   from: Oid,
-  { skip, count }: CommitPage,
+  { skip, count, not }: CommitPage,
 ): Promise<CommitInfo[]> {
-  const args = ['log', '-z', `--format=tformat:${FIELDS}`, `--skip=${skip}`, `--max-count=${count}`, from, '--']
+  const range = not === undefined ? [from] : [from, `^${not}`]
+  const args = ['log', '-z', `--format=tformat:${FIELDS}`, `--skip=${skip}`, `--max-count=${count}`, ...range, '--']
   const { stdout } = await git.run({ gitDir, args })
   const fields = stdout.toString('utf8').split('\0')
   const commits: CommitInfo[] = []

@@ -30,6 +30,8 @@ export interface TreeChange {
 export interface CommitSpec {
   /** Null makes a first commit. */
   readonly parent: Oid | null
+  /** A second parent: what is joined by this commit. */
+  readonly joins?: Oid
   /** Applied in order to the parent's tree. */
   readonly changes: readonly TreeChange[]
   readonly message: string
@@ -80,12 +82,13 @@ export class ObjectWriter {
   }
 
   /** A commit object; no ref points to it yet. */
-  async putCommit({ parent, changes, message, author, seconds }: CommitSpec): Promise<Oid> {
+  async putCommit({ parent, joins, changes, message, author, seconds }: CommitSpec): Promise<Oid> {
     const person = `${cleanName(author.name)} <${cleanName(author.email)}> ${seconds} +0000`
     const text = Buffer.from(message)
     await this.#write(`commit ${SCRATCH_REF}\nmark :1\nauthor ${person}\ncommitter ${person}\ndata ${text.length}\n`)
     await this.#write(text)
     await this.#write(parent === null ? '\n' : `\nfrom ${parent}\n`)
+    if (joins !== undefined) await this.#write(`merge ${joins}\n`)
     for (const { path, oid } of changes) {
       await this.#write(oid === null ? `D ${quote(path)}\n` : `M 100644 ${oid} ${quote(path)}\n`)
     }

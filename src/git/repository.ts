@@ -3,15 +3,23 @@
  * a call promised is durable when it resolves. One process works on a repository (the home's lock); writers of one
  * repository take turns by `queue`.
  */
-import { open, readdir, rm } from 'node:fs/promises'
+import { copyFile, link, mkdir, open, readdir, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { AppError } from '../base/app-error.ts'
 import { syncFolder } from '../base/atomic-file.ts'
 import { Semaphore } from '../base/semaphore.ts'
 import { BATCH_CONTENT_BYTES_MAX, BatchProcess, type GitObject } from './batch-process.ts'
+import {
+  diffText,
+  findMergeBase,
+  type Introduction,
+  listChanges,
+  listIntroductions,
+  type PathChange,
+} from './compare.ts'
 import { type GitCommand, gitFailed } from './git-command.ts'
 import { type CommitInfo, type CommitPage, countCommits, findLastCommits, listCommits } from './history.ts'
-import { ObjectWriter, QUARANTINE_PREFIX } from './object-writer.ts'
+import { type CommitSpec, ObjectWriter, QUARANTINE_PREFIX } from './object-writer.ts'
 import { type Oid, parseOid, ZERO_OID } from './oid.ts'
 import { listTree, type TreeEntry } from './tree-listing.ts'
 
@@ -152,6 +160,24 @@ export class Repository {
     return findLastCommits(this.#git, this.gitDir, from, paths)
   }
 
+  /** The newest commit that both lead back to. */
+  findMergeBase(a: Oid, b: Oid): Promise<Oid | null> {
+    return findMergeBase(this.#git, this.gitDir, a, b)
+  }
+
+  /** As git shows it, cut at `bytesMax`. */
+  diff(from: Oid, to: Oid, bytesMax: number): Promise<string> {
+    return diffText(this.#git, this.gitDir, { from, to, bytesMax })
+  }
+
+  listChanges(from: Oid, to: Oid): Promise<PathChange[]> {
+    return listChanges(this.#git, this.gitDir, from, to)
+  }
+
+  listIntroductions(refs: readonly string[]): Promise<Introduction[]> {
+    return listIntroductions(this.#git, this.gitDir, refs)
+  }
+
   openWriter(): Promise<ObjectWriter> {
     return ObjectWriter.open(this.#git, this.gitDir)
   }
@@ -162,9 +188,20 @@ export class Repository {
     const input = `object ${commit}\ntype commit\ntag ${name}\ntagger ${who} <${who}@localhost> ${seconds} +0000\n\n${message}\n`
     const { stdout } = await this.#git.run({ gitDir: this.gitDir, args: ['mktag', '--no-strict'] }, { input })
     const oid = parseOid(stdout.toString().trim())
-    const objects = join(this.gitDir, 'objects')
-    await syncFolder(join(objects, oid.slice(0, 2)))
-    await syncFolder(objects)
+    await this.#syncLoose(oid)
+    return oid
+  }
+
+  /** A commit without a parent that holds what `commit` holds, durable; no ref leads to it yet. */
+  async putSquashed(commit: Oid, { message, author, seconds }: Pick<CommitSpec, 'message' | 'author' | 'seconds'>) {
+    const tree = (await this.#infos.ask(`${commit}^{tree}`))?.oid
+    const clean = (text: string) => text.replace(/[<>\p{Cc}]/gu, '').trim() || 'unknown'
+    const who = `${clean(author.name)} <${clean(author.email)}> ${seconds} +0000`
+    const input = `tree ${tree}\nauthor ${who}\ncommitter ${who}\n\n${message}`
+    const args = ['hash-object', '-t', 'commit', '-w', '--stdin']
+    const { stdout } = await this.#git.run({ gitDir: this.gitDir, args }, { input })
+    const oid = parseOid(stdout.toString().trim())
+    await this.#syncLoose(oid)
     return oid
   }
 
@@ -184,6 +221,16 @@ export class Repository {
     throw gitFailed(call, exit, stderr)
   }
 
+  /** Into an empty repository: the objects, branches and tags of `other`, whose writers wait meanwhile. */
+  async takeAll(other: Repository): Promise<void> {
+    await linkTree(join(other.gitDir, 'objects'), join(this.gitDir, 'objects'))
+    const shared = (await other.listRefs()).filter(({ name }) => /^refs\/(heads|tags)\//.test(name))
+    const changes = await Promise.all(
+      shared.map(async ({ name }) => ({ ref: name, from: null, to: await other.findRef(name) })),
+    )
+    await this.changeRefs(changes)
+  }
+
   /** Joins packs when there are many. Objects stay, also those that nothing reaches. */
   async maintain(): Promise<void> {
     const packs = (await readdir(join(this.gitDir, 'objects', 'pack'))).filter((name) => name.endsWith('.pack'))
@@ -198,11 +245,33 @@ export class Repository {
     this.#contents.end()
   }
 
+  /** The folders that name a loose object; git has flushed the object itself. */
+  async #syncLoose(oid: Oid): Promise<void> {
+    const objects = join(this.gitDir, 'objects')
+    await syncFolder(join(objects, oid.slice(0, 2)))
+    await syncFolder(objects)
+  }
+
   /** Flushes the loose ref, where there is one, and the folders that name it. */
   async #syncRef(ref: string): Promise<void> {
     const path = join(this.gitDir, ref)
     await syncIfThere(path)
     for (let at = dirname(path); at.length >= this.gitDir.length; at = dirname(at)) await syncIfThere(at)
+  }
+}
+
+/** The same files under other names: git never changes an object. Copies where links cannot be made. */
+async function linkTree(from: string, to: string): Promise<void> {
+  await mkdir(to, { recursive: true })
+  for (const entry of await readdir(from, { withFileTypes: true })) {
+    const [source, target] = [join(from, entry.name), join(to, entry.name)]
+    if (entry.isDirectory()) await linkTree(source, target)
+    else if (!entry.name.startsWith('tmp_')) {
+      await link(source, target).catch((error: NodeJS.ErrnoException) => {
+        if (!['EXDEV', 'EPERM', 'EMLINK', 'ENOTSUP'].includes(error.code ?? '')) throw error
+        return copyFile(source, target)
+      })
+    }
   }
 }
 

@@ -1,10 +1,11 @@
 /** What each route is for, and the schema that checks its body: the handlers use these very schemas. */
 import type { ZodType } from 'zod'
 import { NEW_MEMBER, NEW_ORG, NEW_TOKEN, NEW_USER } from './routes/control/admin.ts'
-import { BRANCH, TAG } from './routes/hub/branches.ts'
+import { BRANCH, SQUASH, TAG } from './routes/hub/branches.ts'
 import { PATHS_INFO } from './routes/hub/paths-info.ts'
 import { PREUPLOAD } from './routes/hub/preupload.ts'
-import { NAMED_REPO, NEW_REPO } from './routes/hub/repos.ts'
+import { MOVE, NAMED_REPO, NEW_REPO } from './routes/hub/repos.ts'
+import { DUPLICATE, SETTINGS } from './routes/hub/settings.ts'
 import { VALIDATE_YAML } from './routes/hub/validate-yaml.ts'
 import { LFS_BATCH } from './routes/lfs/batch.ts'
 import { LFS_VERIFY } from './routes/lfs/objects.ts'
@@ -23,6 +24,10 @@ const STREAM = 'application/octet-stream'
 const DOCS: readonly (readonly [route: RegExp, doc: RouteDoc])[] = [
   [/^POST .*\/repos\/create$/, { summary: 'Make a repository', body: NEW_REPO }],
   [/^DELETE .*\/repos\/delete$/, { summary: 'Delete a repository', body: NAMED_REPO }],
+  [/^POST .*\/repos\/move$/, { summary: 'Move a repository; its old name leads to the new one', body: MOVE }],
+  [/^PUT .*\/settings$/, { summary: 'Who may see a repository and its files', body: SETTINGS }],
+  [/^POST .*\/:name\/duplicate$/, { summary: 'Copy a repository', body: DUPLICATE }],
+  [/^POST .*\/super-squash\/\*$/, { summary: 'Make one commit of a branch', body: SQUASH }],
   [/^GET \/api\/whoami-v2$/, { summary: 'Who the token belongs to' }],
   [/^GET \/api\/(models|datasets|spaces)$/, { summary: 'Repositories that the caller may see, page by page' }],
   [/^GET \/api\/\w+\/:ns\/:name$/, { summary: 'A repository: its files, card and newest commit' }],

@@ -1,11 +1,28 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ManualClock } from '../base/clock.ts'
-import { checkAdmin, checkNamespace, checkRead, checkWrite, mayRead, visibilityFor } from './access.ts'
+import { checkAdmin, checkNamespace, checkRead, checkWrite, mayRead, mayReadFiles, visibilityFor } from './access.ts'
 import { Accounts } from './accounts.ts'
 import { ANONYMOUS, type Caller, ROLES, type Role, type Scope } from './caller.ts'
+import type { RepoQuery } from './repo-facts.ts'
 import { parseRepoId } from './repo-id.ts'
 import { type RepoRecord, RepoTable } from './repo-table.ts'
+
+/** A listing of everything that is visible. */
+const ALL: RepoQuery = {
+  type: 'model',
+  author: null,
+  search: [],
+  namespaces: [],
+  tags: [],
+  pipeline: null,
+  gated: null,
+  parameters: null,
+  sort: 'created',
+  ascending: false,
+  after: null,
+  count: 100,
+}
 
 const clock = new ManualClock()
 let accounts: Accounts
@@ -174,14 +191,12 @@ describe('a token for some repositories', () => {
   })
 })
 
-test('the CAS and listings open exactly what mayRead does, for any caller', async () => {
-  const names = ['ann', 'bob', 'acme', 'corp']
-  const repo = fc.record({ owner: fc.constantFrom(...names), isPrivate: fc.boolean() })
-  const member = fc.record({
-    org: fc.constantFrom('acme', 'corp'),
-    user: fc.constantFrom('ann', 'bob'),
-    role: fc.constantFrom(...ROLES),
-  })
+test('the CAS opens the files and listings show the repositories that mayReadFiles and mayRead allow, for any caller', async () => {
+  const owner = fc.constantFrom('ann', 'bob', 'acme', 'corp')
+  const gated = fc.constantFrom(null, 'auto' as const)
+  const repo = fc.record({ owner, isPrivate: fc.boolean(), gated, letIn: fc.option(fc.constantFrom('ann', 'bob')) })
+  const orgs = { org: fc.constantFrom('acme', 'corp'), user: fc.constantFrom('ann', 'bob') }
+  const member = fc.record({ ...orgs, role: fc.constantFrom(...ROLES) })
   const token = fc.record({
     owner: fc.constantFrom('ann', 'bob', 'acme', 'root'),
     scope: fc.constantFrom('read' as const, 'write' as const),
@@ -195,15 +210,22 @@ test('the CAS and listings open exactly what mayRead does, for any caller', asyn
       accounts.createUser('root', { admin: true })
       for (const name of ['ann', 'bob']) accounts.createUser(name)
       for (const name of ['acme', 'corp']) accounts.createOrg(name)
-      const records = repos.map(({ owner, isPrivate }, i) => addRepo(`${owner}/r${i}`, isPrivate))
+      const records = repos.map((one, i) => {
+        const record = addRepo(`${one.owner}/r${i}`, one.isPrivate)
+        accounts.repos.update(record, { gated: one.gated })
+        const guest = one.letIn === null ? null : accounts.getUser(one.letIn).id
+        if (guest !== null) accounts.requests.put(record.id, guest, { status: 'accepted', reason: null })
+        return accounts.repos.find(record) as RepoRecord
+      })
       for (const { org, user, role } of members) accounts.setMember(org, user, role)
       const only = wish.only?.map((i) => records[i % records.length] as RepoRecord)
       const caller = callerWith(wish.owner, { scope: wish.scope, ...(only === undefined ? {} : { repos: only }) })
       for (const one of [caller, ANONYMOUS]) {
-        const expected = records.filter((record) => mayRead(one, record)).map(({ id }) => id)
-        expect(new Set(await accounts.readableRepos(one.account))).toEqual(new Set(expected))
-        const listed = accounts.repos.list({ type: 'model', ...visibilityFor(one), count: 100 })
-        expect(new Set(listed.repos.map(({ id }) => id))).toEqual(new Set(expected))
+        const readable = records.filter((record) => mayReadFiles(accounts, one, record)).map(({ id }) => id)
+        expect(new Set(await accounts.readableRepos(one.account))).toEqual(new Set(readable))
+        const seen = records.filter((record) => mayRead(one, record)).map(({ id }) => id)
+        const listed = accounts.facts.list({ ...ALL, ...visibilityFor(one) })
+        expect(new Set(listed.repos.map(({ repo: { id } }) => id))).toEqual(new Set(seen))
       }
     }),
     { numRuns: 100 },

@@ -3,10 +3,16 @@
  * that name, or the members of that organisation by their roles. A token narrows this by its scope and, where it names
  * repositories, to those.
  */
+import type { AccessRequests } from './access-requests.ts'
 import { type Caller, hasScope, includesRole, type Role, roleIn } from './caller.ts'
-import { lacksScope, notYours, repoNotFound } from './hub-error.ts'
+import { gatedRepo, lacksScope, notYours, repoNotFound } from './hub-error.ts'
 import { formatRepoId, type RepoId } from './repo-id.ts'
 import type { RepoRecord, Visibility } from './repo-table.ts'
+
+/** Accounts, as far as it is asked here. */
+export interface Grants {
+  readonly requests: Pick<AccessRequests, 'isLetIn'>
+}
 
 export function mayRead(caller: Caller, repo: RepoRecord): boolean {
   if (!repo.private) return true
@@ -17,6 +23,35 @@ export function mayRead(caller: Caller, repo: RepoRecord): boolean {
 export function checkRead(caller: Caller, repo: RepoRecord | null): RepoRecord {
   if (repo === null || !mayRead(caller, repo)) throw repoNotFound(caller)
   return repo
+}
+
+/**
+ * Whether the caller may read what is in the files. A gated repository shows to all what it holds, its files only to
+ * those it belongs to and those who were let in.
+ */
+export function mayReadFiles({ requests }: Grants, caller: Caller, repo: RepoRecord): boolean {
+  if (!mayRead(caller, repo)) return false
+  if (repo.gated === null) return true
+  if (!hasScope(caller, 'read') || !isMeant(caller, repo)) return false
+  return roleIn(caller, repo.namespace) !== null || (caller.user !== null && requests.isLetIn(repo.id, caller.user))
+}
+
+export function checkFiles(grants: Grants, caller: Caller, repo: RepoRecord): void {
+  checkRead(caller, repo)
+  if (!mayReadFiles(grants, caller, repo)) throw gatedRepo(caller, repo)
+}
+
+/** Whether the caller may change the repository. */
+export function mayWrite(caller: Caller, repo: RepoRecord): boolean {
+  return mayRead(caller, repo) && mayAs('write', caller, repo)
+}
+
+/** Throws unless the caller may propose changes: whoever may read the files and is signed in. */
+export function checkPropose(grants: Grants, caller: Caller, repo: RepoRecord): void {
+  checkRead(caller, repo)
+  if (!hasScope(caller, 'read')) throw lacksScope(caller, 'open a pull request')
+  checkMeant(caller, repo, `propose changes to ${formatRepoId(repo)}`)
+  checkFiles(grants, caller, repo)
 }
 
 /** Visible first: who may not even see it learns nothing more. */
@@ -50,9 +85,18 @@ export function visibilityOf({ admin, roles, only }: Pick<Caller, 'admin' | 'rol
   return { namespaces: admin ? null : roles.map(({ namespace }) => namespace), ids: only === null ? null : [...only] }
 }
 
+/** Throws for a token that is for other repositories. */
+export function checkMeant(caller: Caller, repo: RepoRecord, action: string): void {
+  if (!isMeant(caller, repo)) throw notYours(caller, action)
+}
+
 function checkRight(caller: Caller, repo: RepoRecord, { role, action }: { role: Role; action: string }): void {
   if (!hasScope(caller, 'write')) throw lacksScope(caller, action)
-  if (!isMeant(caller, repo) || !includesRole(roleIn(caller, repo.namespace), role)) throw notYours(caller, action)
+  if (!mayAs(role, caller, repo)) throw notYours(caller, action)
+}
+
+function mayAs(role: Role, caller: Caller, repo: RepoRecord): boolean {
+  return hasScope(caller, 'write') && isMeant(caller, repo) && includesRole(roleIn(caller, repo.namespace), role)
 }
 
 function isMeant({ only }: Caller, { id }: RepoRecord): boolean {

@@ -4,6 +4,7 @@
  */
 import type { DatabaseSync } from 'node:sqlite'
 import { openDatabase, transact as transactIn } from '../store/sqlite-database.ts'
+import { COLLABORATION_SCHEMA } from './collaboration-schema.ts'
 import { AUDIT } from './migrations/audit.ts'
 import { FIRST } from './migrations/first.ts'
 import { ORGANISATIONS } from './migrations/organisations.ts'
@@ -11,7 +12,10 @@ import { REPO_USAGE } from './migrations/repo-usage.ts'
 import { TOKEN_LIMITS } from './migrations/token-limits.ts'
 
 /** What is at place N makes a database of version N + 1 out of one of version N. */
-const MIGRATIONS: readonly string[] = [FIRST, ORGANISATIONS, TOKEN_LIMITS, AUDIT, REPO_USAGE]
+const MIGRATIONS: readonly string[] = [
+  ...[FIRST, COLLABORATION_SCHEMA],
+  ...[ORGANISATIONS, TOKEN_LIMITS, AUDIT, REPO_USAGE],
+]
 
 /** Opens or makes the database at `path` (`:memory:` for tests). */
 export function openAccountsDb(path: string): DatabaseSync {

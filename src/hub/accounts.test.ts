@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ManualClock } from '../base/clock.ts'
 import { Accounts, repoAccount } from './accounts.ts'
 import { hasScope, SCOPES } from './caller.ts'
+import type { RepoQuery } from './repo-facts.ts'
 import { parseRepoId } from './repo-id.ts'
 import { RepoTable } from './repo-table.ts'
 
@@ -51,7 +52,7 @@ describe('tokens', () => {
     const { id } = kept.createUser('alice')
     const { token, info } = kept.createToken('alice', { scope: 'write', name: 'laptop' })
     expect(token).toMatch(/^hf_[A-Za-z0-9]{34,}$/)
-    const facts = { account: id, name: 'alice', scope: 'write', tokenName: 'laptop', admin: false }
+    const facts = { account: id, user: id, name: 'alice', scope: 'write', tokenName: 'laptop', admin: false }
     const caller = { ...facts, roles: [{ namespace: 'alice', role: 'admin' }], only: null, expiresMs: null }
     expect(kept.findCaller(token)).toEqual(caller)
     expect(kept.listTokens('alice')).toEqual([{ ...info, usedMs: clock.nowMs() }])
@@ -143,19 +144,24 @@ describe('what the CAS asks', () => {
   })
 })
 
+const ANY: RepoQuery = {
+  ...{ type: 'model', author: null, search: [], namespaces: null, tags: [], pipeline: null, gated: null },
+  ...{ parameters: null, sort: 'created', ascending: false, after: null, count: 10 },
+}
+
 describe('listings and versions', () => {
   test('pages are newest first and end', () => {
     for (let i = 0; i < 5; i++) addRepo(`alice/r${i}`, i === 3)
     const names: string[] = []
-    let after: number | undefined
+    let after: RepoQuery['after'] = null
     do {
-      const page = accounts.repos.list({ type: 'model', namespaces: [], count: 2, after })
-      names.push(...page.repos.map(({ name }) => name))
-      after = page.last ?? undefined
-    } while (after !== undefined)
+      const page = accounts.facts.list({ ...ANY, namespaces: [], count: 2, after })
+      names.push(...page.repos.map(({ repo }) => repo.name))
+      after = page.last
+    } while (after !== null)
     expect(names).toEqual(['r4', 'r2', 'r1', 'r0'])
-    const search = { type: 'model', namespaces: ['Alice'], search: 'E/R3', author: 'ALICE', count: 9 } as const
-    expect(accounts.repos.list(search).repos.map(({ name }) => name)).toEqual(['r3'])
+    const search = { ...ANY, namespaces: ['Alice'], search: ['E/R3'], author: 'ALICE', count: 9 }
+    expect(accounts.facts.list(search).repos.map(({ repo }) => repo.name)).toEqual(['r3'])
   })
 
   test('a name is taken in any case', () => {

@@ -9,13 +9,17 @@ import { AppError } from '../base/app-error.ts'
 import type { Clock } from '../base/clock.ts'
 import { type Access, ANONYMOUS_ACCOUNT } from '../cas/access.ts'
 import { visibilityOf } from './access.ts'
+import { AccessRequests } from './access-requests.ts'
 import { openAccountsDb, transact } from './accounts-db.ts'
 import { AuditLog } from './audit-log.ts'
 import type { Caller, Role } from './caller.ts'
+import { Discussions } from './discussions.ts'
 import { StoredEpochs } from './epochs.ts'
 import { type Membership, Organisations } from './organisations.ts'
 import { Quotas } from './quotas.ts'
+import { RepoFactsTable } from './repo-facts.ts'
 import { formatTypedRepoId, isRepoName, isReservedName } from './repo-id.ts'
+import { RepoMoves } from './repo-moves.ts'
 import { RepoTable } from './repo-table.ts'
 import { type NewToken, type TokenInfo, type TokenOptions, Tokens } from './tokens.ts'
 
@@ -48,6 +52,10 @@ export function repoAccount(repo: string): string {
 
 export class Accounts implements Access {
   readonly repos: RepoTable
+  readonly facts: RepoFactsTable
+  readonly moves: RepoMoves
+  readonly requests: AccessRequests
+  readonly discussions: Discussions
   readonly epoch: StoredEpochs
   readonly audit: AuditLog
   readonly quotas: Quotas
@@ -62,6 +70,10 @@ export class Accounts implements Access {
     this.#orgs = new Organisations(db)
     this.#tokens = new Tokens(db, clock, this.#orgs)
     this.repos = new RepoTable(db, clock)
+    this.facts = new RepoFactsTable(db)
+    this.moves = new RepoMoves(db)
+    this.requests = new AccessRequests(db, clock)
+    this.discussions = new Discussions(db, clock)
     this.epoch = new StoredEpochs(db, clock)
     this.audit = new AuditLog(db, clock)
     this.quotas = new Quotas(db, this.repos)
@@ -92,6 +104,10 @@ export class Accounts implements Access {
   /** The user or organisation of this name. */
   findOwner(name: string): Owner | null {
     return ownerOf(this.#db.prepare('SELECT * FROM users WHERE name_key = ?').get(name.toLowerCase()))
+  }
+
+  findUserById(id: string): User | null {
+    return ownerOf(this.#db.prepare('SELECT * FROM users WHERE id = ?').get(id))
   }
 
   findUser(name: string): User | null {
@@ -193,19 +209,19 @@ export class Accounts implements Access {
     return select.get(name)?.value as Uint8Array
   }
 
-  /** `account` is a caller's, or what `repoAccount` gives. The same repositories that `mayRead` opens to the caller. */
+  /** `account` is a caller's, or what `repoAccount` gives. The same repositories whose files the caller may read. */
   async readableRepos(account: string): Promise<readonly string[]> {
-    if (account === ANONYMOUS_ACCOUNT) return this.repos.listReadable({ namespaces: [] })
+    if (account === ANONYMOUS_ACCOUNT) return this.repos.listReadable({ namespaces: [] }, null)
     if (account.startsWith(repoAccount(''))) {
       const repo = account.slice(repoAccount('').length)
       return this.repos.has(repo) ? [repo] : []
     }
     const limited = this.#tokens.findByAccount(account)
-    if (limited !== null) return this.repos.listReadable(visibilityOf(limited))
+    if (limited !== null) return this.repos.listReadable(visibilityOf(limited), limited.user)
     const owner = ownerOf(this.#db.prepare('SELECT * FROM users WHERE id = ?').get(account))
     if (owner === null) return []
     const roles = this.#orgs.rolesOf(owner)
-    return this.repos.listReadable(visibilityOf({ admin: owner.admin, roles, only: null }))
+    return this.repos.listReadable(visibilityOf({ admin: owner.admin, roles, only: null }), owner.id)
   }
 
   #createOwner(name: string, { kind, admin }: Pick<Owner, 'kind' | 'admin'>): Owner {

@@ -19,6 +19,8 @@ export interface Caller {
    * hold for its user in the CAS is out of its reach.
    */
   readonly account: string
+  /** Id of the user, or of the organisation whose robot it is, behind whatever token. */
+  readonly user: string | null
   readonly name: string | null
   readonly scope: Scope | null
   readonly tokenName: string | null
@@ -34,6 +36,7 @@ export interface Caller {
 
 export const ANONYMOUS: Caller = {
   account: ANONYMOUS_ACCOUNT,
+  user: null,
   name: null,
   scope: null,
   tokenName: null,

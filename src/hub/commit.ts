@@ -33,7 +33,10 @@ export interface CommitParts {
   readonly repoId: string
   readonly account: string
   readonly author: Person
+  /** The branch that moves; with `pull`, the one that the pull request starts at. */
   readonly ref: string
+  /** Makes a new ref instead of moving one. */
+  readonly pull?: NewPull | undefined
   nowSeconds(): number
   /** Throws when the repository was deleted meanwhile. */
   checkStillThere(): void
@@ -42,6 +45,13 @@ export interface CommitParts {
   takeBytes(bytes: number): void
   /** For `copyFile` with a revision: the blob at that path. */
   findAt(revision: string, path: string): Promise<Oid>
+}
+
+/** Both are called in the repository's turn. */
+export interface NewPull {
+  nextRef(): Promise<string>
+  /** The ref is there, durably. */
+  opened(ref: string, header: CommitHeader): void
 }
 
 interface Draft {
@@ -76,13 +86,14 @@ export async function applyCommit(parts: CommitParts, body: AsyncIterable<Uint8A
 
 /** Null when the ref moved meanwhile and the client named no parent. */
 async function tryCommit(parts: CommitParts, draft: Draft, writer: ObjectWriter): Promise<Oid | null> {
-  const { repository, ref } = parts
+  const { repository, ref, pull } = parts
   const { header, files } = draft
+  parts.checkStillThere()
   const parent = await repository.findCommit(ref)
   if (parent === null) throw revisionNotFound(ref)
   if (header.parentCommit !== null && !parent.startsWith(header.parentCommit)) throw parentStale(parent)
   const changes = await planChanges({ repository, snapshot: parts.snapshot(parent), writer }, draft)
-  if (changes.length === 0) return parent
+  if (changes.length === 0) return pull === undefined ? parent : open(parts, pull, { header, commit: parent })
   parts.takeBytes(draft.addedBytes)
   const message = `${`${header.summary}\n\n${header.description}`.trimEnd()}\n`
   const spec = { parent, changes, message, author: parts.author, seconds: parts.nowSeconds() }
@@ -90,9 +101,17 @@ async function tryCommit(parts: CommitParts, draft: Draft, writer: ObjectWriter)
   if (files.length > 0) await parts.files.attach(parts.repoId, files)
   await writer.finish()
   parts.checkStillThere()
+  if (pull !== undefined) return open(parts, pull, { header, commit })
   if (await repository.changeRefs([{ ref, from: parent, to: commit }])) return commit
   if (header.parentCommit !== null) throw parentStale(parent)
   return null
+}
+
+async function open({ repository }: CommitParts, pull: NewPull, made: { header: CommitHeader; commit: Oid }) {
+  const ref = await pull.nextRef()
+  if (!(await repository.changeRefs([{ ref, from: null, to: made.commit }]))) return null
+  pull.opened(ref, made.header)
+  return made.commit
 }
 
 interface Place {

@@ -3,25 +3,26 @@ import { AppError } from '../base/app-error.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import { checkRepoPath } from '../base/safe-path.ts'
-import { Semaphore } from '../base/semaphore.ts'
 import type { CasFiles } from '../cas/cas-files.ts'
-import type { Person } from '../git/object-writer.ts'
 import type { Oid } from '../git/oid.ts'
 import { checkRefName } from '../git/ref-name.ts'
 import type { Repository } from '../git/repository.ts'
 import { checkAdmin, checkNamespace, checkWrite } from './access.ts'
 import type { Accounts } from './accounts.ts'
+import { authorOf } from './author.ts'
 import type { Caller } from './caller.ts'
 import { applyCommit } from './commit.ts'
 import { TreeDraft } from './commit-plan.ts'
 import { DEFAULT_ATTRIBUTES } from './default-attributes.ts'
+import type { FactsKeeper } from './facts-keeper.ts'
 import type { GitRepoReader } from './git-repo-reader.ts'
 import { revisionNotFound } from './hub-error.ts'
+import type { PullRequests } from './pull-requests.ts'
 import { formatRepoId, type RepoId } from './repo-id.ts'
 import { type RepoRecord, RepoTable } from './repo-table.ts'
-import type { BranchOptions, CreateOptions, RepoWriter } from './repo-writer.ts'
+import type { BranchOptions, CommitPlace, Committed, CreateOptions, RepoWriter } from './repo-writer.ts'
 import type { Repositories } from './repositories.ts'
-import { writableRef } from './revision.ts'
+import { pullNumberOf, writableRef } from './revision.ts'
 
 const MAIN = 'refs/heads/main'
 
@@ -30,14 +31,14 @@ export interface GitRepoWriterParts {
   readonly repositories: Repositories
   readonly reader: GitRepoReader
   readonly files: CasFiles
+  readonly pulls: PullRequests
+  readonly facts: FactsKeeper
   readonly clock: Clock
   readonly log: Log
 }
 
 export class GitRepoWriter implements RepoWriter {
   readonly #parts: GitRepoWriterParts
-  /** Names appear and go one after the other. */
-  readonly #naming = new Semaphore(1)
 
   constructor(parts: GitRepoWriterParts) {
     this.#parts = parts
@@ -47,7 +48,7 @@ export class GitRepoWriter implements RepoWriter {
     const { accounts, repositories } = this.#parts
     const id = { ...wanted, namespace: this.#spelling(wanted.namespace) }
     checkNamespace(caller, id, `create a ${id.type} under the namespace ${id.namespace}`)
-    return this.#naming.run(async () => {
+    return repositories.naming.run(async () => {
       const known = accounts.repos.find(id)
       if (known !== null) {
         const message = `You already created this ${id.type} repo: ${formatRepoId(known)}`
@@ -56,13 +57,15 @@ export class GitRepoWriter implements RepoWriter {
       accounts.quotas.checkRepoCount(id.namespace)
       await repositories.create(id, (repository) => this.#firstCommit(repository, caller, options))
       const row = { id: RepoTable.newId(), private: options.private, settings: options.settings }
-      return accounts.repos.insert(id, row)
+      const record = accounts.repos.insert(id, row)
+      await this.#parts.facts.refresh(record)
+      return record
     })
   }
 
   async delete(caller: Caller, id: RepoId): Promise<void> {
     const { accounts, files, repositories } = this.#parts
-    await this.#naming.run(async () => {
+    await repositories.naming.run(async () => {
       const record = checkAdmin(caller, accounts.repos.find(id))
       accounts.repos.delete(record.id)
       await files.detach(record.id)
@@ -70,10 +73,18 @@ export class GitRepoWriter implements RepoWriter {
     })
   }
 
-  async commit(caller: Caller, id: RepoId, revision: string, body: AsyncIterable<Uint8Array>): Promise<Oid> {
-    const { accounts, clock, files, reader } = this.#parts
-    const { record, repository } = await this.#open(caller, id)
-    const ref = writableRef(revision)
+  async commit(
+    caller: Caller,
+    id: RepoId,
+    { revision, openPull }: CommitPlace,
+    body: AsyncIterable<Uint8Array>,
+  ): Promise<Committed> {
+    const { accounts, clock, files, reader, repositories, pulls } = this.#parts
+    const check = () => pulls.checkCommit(caller, accounts.repos.find(id), { revision, openPull })
+    const record = check()
+    const repository = await repositories.open(record)
+    const pull = openPull ? pulls.opener(caller, record, repository) : undefined
+    const ref = pullNumberOf(revision) === null || openPull ? writableRef(revision) : revision
     if ((await repository.findCommit(ref)) === null) throw revisionNotFound(revision)
     let taken: number | null = null
     const takeBytes = (bytes: number) => {
@@ -82,10 +93,10 @@ export class GitRepoWriter implements RepoWriter {
     }
     const commit = await applyCommit(
       {
-        ...{ repository, files, ref, repoId: record.id, account: caller.account, author: authorOf(caller) },
+        ...{ repository, files, ref, pull, repoId: record.id, account: caller.account, author: authorOf(caller) },
         nowSeconds: () => clock.nowSeconds(),
         takeBytes,
-        checkStillThere: () => void checkWrite(caller, accounts.repos.find(record)),
+        checkStillThere: () => void check(),
         snapshot: (at) => reader.snapshot(record, repository, { revision, commit: at }),
         findAt: async (at, path) => (await (await reader.at(caller, id, at)).getFile(path)).oid,
       },
@@ -94,7 +105,24 @@ export class GitRepoWriter implements RepoWriter {
       if (taken !== null) accounts.quotas.give(record, taken)
       throw error
     })
+    if (ref === MAIN && !openPull) await this.#parts.facts.refresh(record)
     this.#maintain(repository)
+    return { commit, pull: pull?.number() ?? null }
+  }
+
+  async squash(caller: Caller, id: RepoId, branch: string, message: string): Promise<Oid> {
+    const { clock, facts } = this.#parts
+    const { record, repository } = await this.#open(caller, id)
+    const ref = writableRef(branch)
+    const commit = await repository.queue.run(async () => {
+      const from = await repository.findCommit(ref)
+      if (from === null) throw revisionNotFound(branch)
+      const spec = { message: `${message.trimEnd()}\n`, author: authorOf(caller), seconds: clock.nowSeconds() }
+      const to = await repository.putSquashed(from, spec)
+      if (await repository.changeRefs([{ ref, from, to }])) return to
+      throw new AppError('busy', 'REF_BUSY', `${ref} was moved at the same time: try again`)
+    })
+    if (ref === MAIN) await facts.refresh(record)
     return commit
   }
 
@@ -202,9 +230,4 @@ export class GitRepoWriter implements RepoWriter {
       .run(() => repository.maintain())
       .catch((error: Error) => log.warn({ err: error, repository: repository.gitDir }, 'packs were not joined'))
   }
-}
-
-function authorOf({ name }: Caller): Person {
-  const shown = name ?? 'unknown'
-  return { name: shown, email: `${shown}@users.noreply.localhost` }
 }

@@ -4,6 +4,7 @@
  */
 import { AppError } from '../base/app-error.ts'
 import type { Caller } from './caller.ts'
+import { formatRepoId, type RepoId, webPath } from './repo-id.ts'
 
 /** Header names in lower case, for `data.headers` of an error. */
 export function commitHeader(commit: string): Record<string, string> {
@@ -15,6 +16,25 @@ export function repoNotFound(caller: Caller): AppError {
   return caller.name === null
     ? new AppError('unauthorized', 'REPO_NOT_FOUND', 'Invalid username or password.', { data })
     : new AppError('not-found', 'REPO_NOT_FOUND', 'Repository not found', { data })
+}
+
+/** The repository itself is no secret: clients tell their users where to ask. */
+export function gatedRepo(caller: Caller, repo: RepoId): AppError {
+  const data = { hubCode: 'GatedRepo' }
+  const name = `${repo.type} ${formatRepoId(repo)}`
+  if (caller.name === null) {
+    const message = `Access to ${name} is restricted. You must have access to it and be authenticated to access it. Please log in.`
+    return new AppError('unauthorized', 'REPO_GATED', message, { data })
+  }
+  const message = `Access to ${name} is restricted and you are not in the authorized list. Ask for access on ${webPath(repo)}/ask-access.`
+  return new AppError('forbidden', 'REPO_GATED', message, { data })
+}
+
+/** Leads clients to where the repository is now. */
+export function repoMoved(location: string): AppError {
+  return new AppError('not-found', 'REPO_MOVED', 'The repository has another name now', {
+    data: { headers: { location } },
+  })
 }
 
 export function revisionNotFound(revision: string): AppError {

@@ -5,7 +5,8 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 
 export interface LfsGrant {
-  readonly action: 'upload' | 'verify' | 'download'
+  /** `part-N`: one of the parts that `complete` joins. */
+  readonly action: 'upload' | 'verify' | 'download' | 'complete' | `part-${number}`
   /** Opaque id of the repository. */
   readonly repo: string
   readonly account: string

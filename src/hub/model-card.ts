@@ -2,6 +2,8 @@
  * The facts at the top of a README: the part of YAML that cards are written in, one level of `key: value`, `[a, b]` and
  * lists of `- value`. What is nested deeper is left out; nothing is evaluated. Bounded by the text it is given.
  */
+import type { RepoType } from './repo-id.ts'
+
 export type CardValue = string | number | boolean | readonly string[]
 export type Card = Readonly<Record<string, CardValue>>
 
@@ -58,13 +60,44 @@ function unquote(text: string): string {
   return quoted?.[2] ?? text
 }
 
-/** Tags as listings show them: the card's own, its library and pipeline, its licence and languages. */
-export function tagsOf(card: Card): string[] {
-  const each = (key: string, prefix = '') => {
+/** The fields of a card that become tags, with what stands before them. */
+const TAG_FIELDS: Readonly<Record<RepoType, readonly (readonly [string, string])[]>> = {
+  model: [
+    ['library_name', ''],
+    ['pipeline_tag', ''],
+    ['tags', ''],
+    ['language', ''],
+    ['datasets', 'dataset:'],
+    ['base_model', 'base_model:'],
+    ['license', 'license:'],
+  ],
+  dataset: [
+    ['task_categories', 'task_categories:'],
+    ['task_ids', 'task_ids:'],
+    ['annotations_creators', 'annotations_creators:'],
+    ['language_creators', 'language_creators:'],
+    ['multilinguality', 'multilinguality:'],
+    ['source_datasets', 'source_datasets:'],
+    ['language', 'language:'],
+    ['license', 'license:'],
+    ['size_categories', 'size_categories:'],
+    ['tags', ''],
+  ],
+  space: [
+    ['sdk', ''],
+    ['tags', ''],
+    ['models', 'model:'],
+    ['datasets', 'dataset:'],
+    ['license', 'license:'],
+  ],
+}
+
+/** Tags as listings show them, and as filters name them. */
+export function tagsOf(card: Card, type: RepoType = 'model'): string[] {
+  const each = (key: string, prefix: string) => {
     const value = card[key]
     const items = Array.isArray(value) ? value : typeof value === 'string' ? [value] : []
     return items.map((item) => `${prefix}${item}`)
   }
-  const own = [...each('library_name'), ...each('pipeline_tag'), ...each('tags'), ...each('language')]
-  return [...new Set([...own, ...each('datasets', 'dataset:'), ...each('license', 'license:')])]
+  return [...new Set(TAG_FIELDS[type].flatMap(([key, prefix]) => each(key, prefix)))]
 }

@@ -36,6 +36,12 @@ export class Quotas {
     throw new AppError('forbidden', 'QUOTA_REPOS_EXCEEDED', message)
   }
 
+  /** Throws unless the namespace may hold this repository, which is another's, too. */
+  checkMove({ id }: { readonly id: string }, namespace: string): void {
+    this.checkRepoCount(namespace)
+    this.checkBytes(namespace, this.#bytesIn(id))
+  }
+
   /** Throws unless the namespace may hold so many bytes more. Before bytes are sent; `take` decides. */
   checkBytes(namespace: string, bytes: number): void {
     const { bytesMax } = this.#limits
@@ -56,6 +62,10 @@ export class Quotas {
 
   give({ id }: { readonly id: string }, bytes: number): void {
     this.#db.prepare('UPDATE repo_usage SET bytes = max(bytes - ?, 0) WHERE repo_id = ?').run(bytes, id)
+  }
+
+  #bytesIn(repo: string): number {
+    return Number(this.#db.prepare('SELECT bytes FROM repo_usage WHERE repo_id = ?').get(repo)?.bytes ?? 0)
   }
 
   bytesOf(namespace: string): number {

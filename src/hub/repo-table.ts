@@ -9,8 +9,18 @@ export interface RepoRecord extends RepoId {
   /** Opaque, never reused: also the id in the catalog's references. */
   readonly id: string
   readonly private: boolean
+  /** Whose files only those let in may read: asking is enough, or a writer decides. */
+  readonly gated: Gating | null
   readonly createdMs: number
   readonly settings: RepoSettings
+}
+
+export type Gating = 'auto' | 'manual'
+
+export interface RepoChange {
+  readonly private?: boolean | undefined
+  /** Null opens it. */
+  readonly gated?: Gating | null | undefined
 }
 
 export interface RepoSettings {
@@ -32,21 +42,14 @@ export interface Visibility {
   readonly ids?: readonly string[] | null
 }
 
-export interface RepoFilter extends Visibility {
-  readonly type: RepoType
-  readonly author?: string | undefined
-  /** Part of `namespace/name`, any case. */
-  readonly search?: string | undefined
-  /** Continue after this row. */
-  readonly after?: number | undefined
-  readonly count: number
+/** As a condition on a row of `repos`, with the values of `visibleValues`. */
+export const VISIBLE = `(repos.private = 0 OR ((? OR repos.owner_key IN (SELECT value FROM json_each(?)))
+  AND (? OR repos.id IN (SELECT value FROM json_each(?)))))`
+
+export function visibleValues({ namespaces, ids = null }: Visibility): (string | number)[] {
+  const owners = namespaces?.map((namespace) => namespace.toLowerCase()) ?? []
+  return [namespaces === null ? 1 : 0, JSON.stringify(owners), ids === null ? 1 : 0, JSON.stringify(ids ?? [])]
 }
-
-type Row = Record<string, SQLOutputValue>
-
-/** With the values of `valuesOf`. */
-const VISIBLE = `(private = 0 OR ((? OR owner_key IN (SELECT value FROM json_each(?)))
-  AND (? OR id IN (SELECT value FROM json_each(?)))))`
 
 export class RepoTable {
   readonly #db: DatabaseSync
@@ -72,6 +75,13 @@ export class RepoTable {
     return row === undefined ? null : recordOf(row)
   }
 
+  /** Both or none of what is given. */
+  update({ id, ...known }: RepoRecord, change: RepoChange): void {
+    const isPrivate = change.private ?? known.private
+    const gated = change.gated === undefined ? known.gated : change.gated
+    this.#db.prepare('UPDATE repos SET private = ?, gated = ? WHERE id = ?').run(isPrivate ? 1 : 0, gated, id)
+  }
+
   insert(id: RepoId, { id: opaque, private: isPrivate, settings }: NewRepo): RepoRecord {
     if (this.find(id) !== null)
       throw new AppError('conflict', 'REPO_EXISTS', `There is a ${id.type} ${formatRepoId(id)}`)
@@ -80,6 +90,8 @@ export class RepoTable {
     const owner = id.namespace.toLowerCase()
     const values = [opaque, id.type, id.namespace, id.name, keyOf(id), owner, isPrivate ? 1 : 0]
     this.#db.prepare(sql).run(...values, this.#clock.nowMs(), JSON.stringify(settings))
+    // Who takes a name that led elsewhere has it.
+    this.#db.prepare('DELETE FROM redirects WHERE key = ?').run(keyOf(id))
     return this.find(id) as RepoRecord
   }
 
@@ -94,24 +106,26 @@ export class RepoTable {
     )
   }
 
-  /** Newest first. `last` is where a next page continues, null at the end. */
-  list({ type, author, search, after, count, ...visible }: RepoFilter): { repos: RepoRecord[]; last: number | null } {
-    const sql = `SELECT * FROM repos WHERE type = ? AND seq < ? AND ${VISIBLE}
-      AND (? IS NULL OR owner_key = ?) AND (? IS NULL OR instr(lower(namespace || '/' || name), ?) > 0)
-      ORDER BY seq DESC LIMIT ?`
-    const owner = author?.toLowerCase() ?? null
-    const part = search?.toLowerCase() ?? null
-    const start = after ?? Number.MAX_SAFE_INTEGER
-    const filters = [owner, owner, part, part, count + 1]
-    const rows = this.#db.prepare(sql).all(type, start, ...valuesOf(visible), ...filters)
-    const page = rows.slice(0, count)
-    return { repos: page.map(recordOf), last: rows.length > count ? Number(page.at(-1)?.seq) : null }
+  /**
+   * Opaque ids of the repositories whose files may be read: public ones that are not gated, and of those that a limit to
+   * ids leaves the visible ones, and public ones that let the user in.
+   */
+  listReadable(visible: Visibility, user: string | null): string[] {
+    const [all, owners, anyId, ids] = visibleValues(visible) as [number, string, number, string]
+    const sql = `SELECT id FROM repos WHERE (private = 0 AND gated IS NULL) OR (
+      (? OR id IN (SELECT value FROM json_each(?))) AND (
+        ? OR owner_key IN (SELECT value FROM json_each(?)) OR (
+          private = 0 AND id IN (SELECT repo_id FROM access_requests WHERE user_id = ? AND status = 'accepted'))))`
+    const rows = this.#db.prepare(sql).all(anyId, ids, all, owners, user)
+    return rows.map((row) => String(row.id))
   }
 
-  /** Opaque ids of public repositories and of the private ones that are visible. */
-  listReadable(visible: Visibility): string[] {
-    const rows = this.#db.prepare(`SELECT id FROM repos WHERE ${VISIBLE}`).all(...valuesOf(visible))
-    return rows.map((row) => String(row.id))
+  /** Opaque ids of all, oldest first. */
+  listIds(): string[] {
+    return this.#db
+      .prepare('SELECT id FROM repos ORDER BY seq')
+      .all()
+      .map((row) => String(row.id))
   }
 
   /** Names of a namespace's repositories, oldest first, at most `count`. */
@@ -130,22 +144,19 @@ export class RepoTable {
   }
 }
 
-function valuesOf({ namespaces, ids = null }: Visibility): (string | number)[] {
-  const owners = namespaces?.map((namespace) => namespace.toLowerCase()) ?? []
-  return [namespaces === null ? 1 : 0, JSON.stringify(owners), ids === null ? 1 : 0, JSON.stringify(ids ?? [])]
-}
-
-function keyOf(id: RepoId): string {
+/** Equal for equal names, any case. */
+export function keyOf(id: RepoId): string {
   return `${id.type}/${formatRepoId(id)}`.toLowerCase()
 }
 
-function recordOf(row: Row): RepoRecord {
+export function recordOf(row: Record<string, SQLOutputValue>): RepoRecord {
   return {
     id: String(row.id),
     type: row.type as RepoType,
     namespace: String(row.namespace),
     name: String(row.name),
     private: row.private === 1,
+    gated: row.gated === 'auto' || row.gated === 'manual' ? row.gated : null,
     createdMs: Number(row.created_ms),
     settings: JSON.parse(String(row.settings)) as RepoSettings,
   }

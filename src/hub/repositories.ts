@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto'
 import { open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { makeFolder, syncFolder } from '../base/atomic-file.ts'
+import { Semaphore } from '../base/semaphore.ts'
 import type { GitCommand } from '../git/git-command.ts'
 import { Repository } from '../git/repository.ts'
 import type { RepoId } from './repo-id.ts'
@@ -16,6 +17,8 @@ import type { RepoRecord } from './repo-table.ts'
 const OPEN_COUNT_MAX = 32
 
 export class Repositories {
+  /** Names appear, change and go one after the other. */
+  readonly naming = new Semaphore(1)
   readonly #git: GitCommand
   readonly #folder: string
   readonly #open = new Map<string, Promise<Repository>>()
@@ -59,6 +62,25 @@ export class Repositories {
     } finally {
       await rm(temp, { recursive: true, force: true })
     }
+  }
+
+  async has(id: RepoId): Promise<boolean> {
+    return (await stat(this.#pathOf(id)).catch(ifMissing)) !== null
+  }
+
+  /** Gives the folder another name, durably; false when there is none under the first. Writers have been waited for. */
+  async move(record: RepoRecord, to: RepoId): Promise<boolean> {
+    const [before, after] = [this.#pathOf(record), this.#pathOf(to)]
+    if ((await stat(before).catch(ifMissing)) === null) return false
+    await makeFolder(dirname(after))
+    if (before.toLowerCase() !== after.toLowerCase()) await this.#discard(after)
+    await rename(before, after)
+    await syncFolder(dirname(after))
+    await syncFolder(dirname(before))
+    const repository = await this.#open.get(record.id)
+    this.#open.delete(record.id)
+    repository?.close()
+    return true
   }
 
   /** The row is gone already: nobody is led here any more. */

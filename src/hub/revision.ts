@@ -50,6 +50,12 @@ export function candidatesOf(revision: string): readonly string[] {
   return /^[0-9a-f]{7,39}$/.test(revision) ? [...refs, revision] : refs
 }
 
+/** The number of the pull request that `revision` names; null when it names none. */
+export function pullNumberOf(revision: string): number | null {
+  const [, digits] = /^refs\/pr\/(\d{1,9})$/.exec(revision) ?? []
+  return digits === undefined ? null : Number(digits)
+}
+
 /** The ref a commit to `revision` moves: a branch, named short or in full. */
 export function writableRef(revision: string): string {
   const name = revision.startsWith(BRANCH_PREFIX) ? revision.slice(BRANCH_PREFIX.length) : revision

@@ -31,7 +31,7 @@ export class GitRoots implements Roots {
   }
 
   async *list(): AsyncIterable<string> {
-    yield* this.#accounts.repos.listReadable({ namespaces: null })
+    yield* this.#accounts.repos.listIds()
   }
 
   async filesOf(repo: string): Promise<ReadonlySet<string>> {

@@ -137,6 +137,7 @@ export class Tokens {
   #callerOf(row: Row): Caller {
     const user = { id: String(row.user_id), name: String(row.user), kind: String(row.kind) }
     const facts = {
+      user: user.id,
       name: user.name,
       scope: row.scope as Scope,
       tokenName: String(row.name),

@@ -108,7 +108,10 @@ describe('tokens and rights', () => {
       ['/api/models/alice/open/commit/main', lines],
       ['/api/models/alice/open/preupload/main', '{"files":[]}'],
       ['/api/repos/create', '{"name":"more"}'],
-      ['/alice/open.git/info/lfs/objects/batch', '{"operation":"upload","objects":[]}'],
+      [
+        '/alice/open.git/info/lfs/objects/batch',
+        '{"operation":"upload","objects":[],"ref":{"name":"refs/heads/main"}}',
+      ],
     ] as const) {
       const answer = await hub.ask(path, { method: 'POST', token: readable, body })
       expect([path, answer.status, answer.json.code]).toEqual([path, 403, 'SCOPE_MISSING'])

@@ -276,13 +276,4 @@ describe('branches, tags and names', () => {
     expect((await hub.create('gone', { files: [{ encoding: 'base64', path: 'b', content: 'Yg==' }] })).status).toBe(200)
     expect(await pathsOf(id)).toEqual(['.gitattributes', 'b'])
   })
-
-  test.each([['?create_pr=1', 501, 'PULL_REQUESTS_UNSUPPORTED']])(
-    'a pull request is refused, not put on the branch',
-    async (query, status, code) => {
-      const id = await fresh('pulls')
-      const answer = await hub.commit(id, [file('a', '1')], { rev: `main${query}` })
-      expect([answer.status, answer.json.code]).toEqual([status, code])
-    },
-  )
 })

@@ -11,6 +11,7 @@ import { join } from 'node:path'
 import { type Composition, compose, type ServerLimits } from '../../src/app/compose.ts'
 import { type Clock, systemClock } from '../../src/base/clock.ts'
 import { silentLog } from '../../src/base/log.ts'
+import type { LfsPartLimits } from '../../src/hub/lfs-parts.ts'
 
 export interface Answer {
   readonly status: number
@@ -43,14 +44,13 @@ export class HubServer {
     this.bob = tokens.bob
   }
 
-  static async start(options: { home?: string; clock?: Clock; limits?: ServerLimits } = {}): Promise<HubServer> {
+  static async start(
+    options: { home?: string; clock?: Clock; limits?: ServerLimits; lfsParts?: LfsPartLimits } = {},
+  ): Promise<HubServer> {
     const home = options.home ?? (await mkdtemp(join(tmpdir(), 'xorbit-hub-')))
     const health = { version: '0', notReady: async () => [] }
     const clock = options.clock ?? systemClock
-    const parts = await compose({
-      ...{ home, allowedHosts: [], health, clock, log: silentLog },
-      limits: options.limits,
-    })
+    const parts = await compose({ ...options, home, allowedHosts: [], health, clock, log: silentLog })
     await parts.server.listen({ host: '127.0.0.1', port: 0 })
     const { accounts } = parts
     const tokenOf = (name: string, scope: 'read' | 'write') => {

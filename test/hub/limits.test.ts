@@ -58,6 +58,28 @@ describe('quotas', () => {
     expect((await hub.commit('alice/a', [{ key: 'deletedFile', value: { path: 'a' } }])).status).toBe(200)
   })
 
+  test('copies and moves count where they go', async () => {
+    hub = await HubServer.start({ limits: { quotas: { bytesMax: 100_000, reposMax: 3 } } })
+    const { accounts } = hub.parts
+    accounts.createOrg('acme')
+    accounts.setMember('acme', 'alice', 'admin')
+    const create = (name: string) => hub.post('/api/repos/create', { name, organization: 'acme' })
+    for (const name of ['a', 'b']) expect((await create(name)).status).toBe(200)
+    await hub.create('large')
+    await hub.commit('alice/large', [await hub.upload('alice/large', 'w.bin', randomBytes(60_000))])
+    const move = (toRepo: string) => hub.post('/api/repos/move', { fromRepo: 'alice/large', toRepo })
+    const copy = (repository: string) => hub.post('/api/models/alice/large/duplicate', { repository })
+    expect((await copy('acme/copy')).status).toBe(200)
+    expect(accounts.quotas.bytesOf('acme')).toBe(60_000)
+    expect((await move('acme/large')).json.code).toBe('QUOTA_REPOS_EXCEEDED')
+    await hub.ask('/api/repos/delete', { method: 'DELETE', token: hub.alice, body: '{"name":"acme/a"}' })
+    expect((await move('acme/large')).json.code).toBe('QUOTA_BYTES_EXCEEDED')
+    expect((await copy('acme/again')).json.code).toBe('QUOTA_BYTES_EXCEEDED')
+    await hub.ask('/api/repos/delete', { method: 'DELETE', token: hub.alice, body: '{"name":"acme/copy"}' })
+    expect((await move('acme/large')).status).toBe(200)
+    expect([accounts.quotas.bytesOf('acme'), accounts.quotas.bytesOf('alice')]).toEqual([60_000, 0])
+  })
+
   test('commits at the same time do not pass the limit together', async () => {
     hub = await HubServer.start({ limits: { quotas: { bytesMax: 3_500 } } })
     const names = ['a', 'b', 'c', 'd', 'e', 'f']

@@ -76,7 +76,7 @@ function ask({ method, url }: Route, row: RouteRow, name: string, token: string 
   const filled = url.replace(/:(\w+)|\*/g, (text, param: string | undefined) => values[param ?? text] ?? text)
   const path = filled.replace('XORB', cas.xorb).replace('FILE', cas.file)
   const type = row.type ?? 'application/json'
-  const body = typeof row.body === 'string' ? row.body : JSON.stringify(row.body)
+  const body = typeof row.body === 'string' ? row.body : JSON.stringify(row.body)?.replace('NAME', name)
   const sent = row.body === undefined ? {} : { body, headers: { 'content-type': type } }
   return hub.ask(path, { method, ...sent, ...(token === undefined ? {} : { token }) })
 }
@@ -124,7 +124,8 @@ describe('answers to each token', () => {
         const expected = row[name] as Statuses
         for (const column of ['none', 'read', 'foreign', 'limited', 'owner'] as const) {
           const { status } = await ask(route, row, name, tokens[column])
-          const wanted = expected[column === 'limited' ? 2 : COLUMNS.indexOf(column)]
+          const foreign = name === 'open' ? (row.limited ?? expected[2]) : expected[2]
+          const wanted = column === 'limited' ? foreign : expected[COLUMNS.indexOf(column)]
           expect([route.url, name, column, status]).toEqual([route.url, name, column, wanted])
         }
       }

@@ -19,10 +19,17 @@ export interface RouteRow {
   readonly closed?: Statuses
   readonly open?: Statuses
   readonly all?: Statuses
+  /** Of the owner's token for another repository, where the public one answers it otherwise than another user's. */
+  readonly limited?: number
 }
 
 const READ = { closed: [401, 200, 404, 200], open: [200, 200, 200, 200] } as const
 const WRITE = { closed: [401, 403, 404, 200], open: [401, 403, 403, 200] } as const
+/** Who administers the organisation or owns the namespace. */
+const OWN = WRITE
+/** Whoever may read the files and is signed in. */
+const PROPOSE = { closed: [401, 200, 404, 200], open: [401, 200, 200, 200] } as const
+const UNGATED = { closed: [401, 403, 404, 400], open: [401, 403, 403, 400] } as const
 const NOWHERE = { closed: [404, 404, 404, 404], open: [404, 404, 404, 404] } as const
 const ADMIN: Statuses = [401, 403, 403, 403, 200]
 const ANYBODY: Statuses = [200, 200, 200, 200]
@@ -53,7 +60,21 @@ export const ROUTE_TABLE: readonly RouteRow[] = [
   { route: 'GET /api/datasets', all: ANYBODY },
   { route: 'GET /api/spaces', all: ANYBODY },
   { route: 'POST /api/repos/create', body: { name: 'alice/made' }, all: [401, 403, 403, 200] },
-  { route: 'DELETE /api/repos/delete', body: { name: 'alice/made' }, all: [401, 403, 403, 200] },
+  {
+    ...{ route: 'POST /api/repos/move', body: { fromRepo: 'alice/made', toRepo: 'alice/moved' } },
+    all: [401, 403, 403, 200],
+  },
+  { route: 'DELETE /api/repos/delete', body: { name: 'alice/moved' }, all: [401, 403, 403, 200] },
+
+  { route: 'GET /api/settings/repositories', all: [401, 200, 200, 200] },
+  {
+    ...{ route: 'GET /api/organizations/:ns/settings/repositories', params: { ns: 'alice' } },
+    all: [401, 403, 403, 200],
+  },
+  { route: 'GET /api/users/:name/overview', params: { name: 'alice' }, all: ANYBODY },
+  { route: 'GET /api/users/:name/followers', params: { name: 'alice' }, all: ANYBODY },
+  { route: 'GET /api/users/:name/following', params: { name: 'alice' }, all: ANYBODY },
+  { route: 'GET /api/users/:name/likes', params: { name: 'alice' }, all: ANYBODY },
 
   { route: 'GET API', ...READ },
   { route: 'GET API/revision/*', rest: 'main', ...READ },
@@ -65,6 +86,71 @@ export const ROUTE_TABLE: readonly RouteRow[] = [
   { route: 'GET API/xet-write-token/*', rest: 'main', ...WRITE },
   { route: 'POST API/preupload/*', rest: 'main', body: { files: [{ path: 'b', size: 1, sample: '' }] }, ...WRITE },
   { route: 'POST API/commit/*', rest: 'main', body: COMMIT, type: NDJSON, ...WRITE },
+  { route: 'GET API/auth-check', ...READ },
+  { route: 'GET API/auth-check/write', ...WRITE },
+  { route: 'GET API/compare/*', rest: 'main..main', ...READ },
+  { route: 'GET API/lfs-files', ...READ },
+  {
+    route: 'POST API/lfs-files/batch',
+    body: { deletions: { sha: [] } },
+    closed: [401, 403, 404, 501],
+    open: [401, 403, 403, 501],
+  },
+  { route: 'GET API/discussions', ...READ },
+  { route: 'POST API/discussions', body: { title: 'x' }, ...PROPOSE, limited: 403 },
+  { route: 'GET API/discussions/:num', params: { num: '1' }, ...READ },
+  {
+    route: 'POST API/discussions/:num/comment',
+    params: { num: '1' },
+    body: { comment: 'x' },
+    ...PROPOSE,
+    limited: 403,
+  },
+  {
+    ...{
+      route: 'POST API/discussions/:num/comment/:event/edit',
+      params: { num: '1', event: 'x' },
+      body: { content: 'x' },
+    },
+    ...{ closed: [401, 404, 404, 404], open: [401, 404, 404, 404], limited: 403 },
+  },
+  {
+    ...{ route: 'POST API/discussions/:num/comment/:event/hide', params: { num: '1', event: 'x' }, body: {} },
+    ...{ closed: [401, 404, 404, 404], open: [401, 404, 404, 404], limited: 403 },
+  },
+  // Who began it, with whatever token, and who may write.
+  {
+    ...{ route: 'POST API/discussions/:num/title', params: { num: '1' }, body: { title: 'y' } },
+    ...{ closed: [401, 200, 404, 200], open: [401, 200, 403, 200] },
+  },
+  {
+    ...{ route: 'POST API/discussions/:num/merge', params: { num: '1' }, body: {} },
+    ...{ closed: [401, 403, 404, 400], open: [401, 403, 403, 400] },
+  },
+  {
+    ...{ route: 'POST API/discussions/:num/status', params: { num: '1' }, body: { status: 'draft' } },
+    ...{ closed: [401, 200, 404, 200], open: [401, 200, 403, 200] },
+  },
+  { route: 'POST API/ask-access', body: {}, ...PROPOSE },
+  { route: 'POST WEB/ask-access', body: {}, ...PROPOSE },
+  // It is not gated: 400 for who may decide.
+  { route: 'GET API/user-access-request/pending', ...UNGATED },
+  { route: 'GET API/user-access-request/accepted', ...UNGATED },
+  { route: 'GET API/user-access-request/rejected', ...UNGATED },
+  { route: 'POST API/user-access-request/grant', body: { user: 'bob' }, ...UNGATED },
+  { route: 'POST API/user-access-request/handle', body: { user: 'bob', status: 'accepted' }, ...UNGATED },
+  {
+    ...{ route: 'GET API/safetensors-metadata/*', rest: 'none.json' },
+    ...{ closed: [401, 404, 404, 404], open: [404, 404, 404, 404] },
+  },
+  {
+    ...{ route: 'POST API/lfs-files/duplicate', body: { target: { type: 'model', name: 'alice/other' }, files: [] } },
+    ...{ closed: [401, 403, 404, 200], open: [401, 403, 404, 200], limited: 200 },
+  },
+  { route: 'POST API/duplicate', body: { repository: 'alice/NAME-copy' }, ...WRITE },
+  { route: 'POST API/super-squash/*', rest: 'main', body: {}, ...WRITE },
+  { route: 'GET /api/spaces/:ns/:name/runtime', ...READ },
+  { route: 'PUT API/settings', body: { gated: false }, ...OWN },
   { route: 'POST API/branch/*', rest: 'side', body: {}, ...WRITE },
   { route: 'DELETE API/branch/*', rest: 'side', ...WRITE },
   { route: 'POST API/tag/*', rest: 'main', body: { tag: 'v1' }, ...WRITE },
@@ -77,15 +163,31 @@ export const ROUTE_TABLE: readonly RouteRow[] = [
   { route: 'HEAD WEB/raw/*', rest: 'main/a.txt', ...READ },
 
   { route: 'POST WEB/info/lfs/objects/batch', body: { operation: 'download', objects: [] }, ...READ },
-  { route: 'POST WEB/info/lfs/objects/batch', body: { operation: 'upload', objects: [] }, ...WRITE },
+  // Whoever may read may send what a pull request is to be made of; to a branch only who may write.
+  {
+    ...{ route: 'POST WEB/info/lfs/objects/batch', body: { operation: 'upload', objects: [] } },
+    ...{ ...PROPOSE, limited: 403 },
+  },
+  {
+    ...{ route: 'POST WEB/info/lfs/objects/batch', ...WRITE },
+    body: { operation: 'upload', objects: [], ref: { name: 'main' } },
+  },
   // The signature of the address is the right, and here is none.
   {
     ...{ route: 'PUT WEB/info/lfs/objects/:oid', params: { oid: OID }, body: 'x' },
     ...{ closed: [403, 403, 403, 403], open: [403, 403, 403, 403] },
   },
   {
+    ...{ route: 'PUT WEB/info/lfs/objects/:oid/part-:part', params: { oid: OID, part: '1' }, body: 'x' },
+    ...{ closed: [403, 403, 403, 403], open: [403, 403, 403, 403] },
+  },
+  {
+    ...{ route: 'POST WEB/info/lfs/objects/:oid/complete', params: { oid: OID }, body: {} },
+    ...{ closed: [403, 403, 403, 403], open: [403, 403, 403, 403] },
+  },
+  {
     ...{ route: 'POST WEB/info/lfs/objects/:oid/verify', params: { oid: OID }, body: { oid: OID, size: 1 } },
-    ...{ closed: [401, 403, 404, 404], open: [401, 403, 403, 404] },
+    ...{ closed: [401, 404, 404, 404], open: [401, 404, 404, 404], limited: 403 },
   },
   {
     ...{ route: 'GET WEB/info/lfs/objects/:oid', params: { oid: OID } },
@@ -150,4 +252,8 @@ export const ANONYMOUS: readonly string[] = [
   'GET /api/models',
   'GET /api/datasets',
   'GET /api/spaces',
+  'GET /api/users/:name/overview',
+  'GET /api/users/:name/followers',
+  'GET /api/users/:name/following',
+  'GET /api/users/:name/likes',
 ]

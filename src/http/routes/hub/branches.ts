@@ -13,6 +13,7 @@ export const BRANCH = z.object({
   emptyBranch: z.boolean().nullish(),
   overwrite: z.boolean().nullish(),
 })
+export const SQUASH = z.object({ message: z.string().max(65_536).nullish() })
 export const TAG = z.object({ tag: z.string(), message: z.string().nullish() })
 
 export function branchRoutes(app: FastifyInstance, hub: HubService): void {
@@ -33,6 +34,15 @@ export function branchRoutes(app: FastifyInstance, hub: HubService): void {
     app.delete(`${branches}/*`, async (request) => {
       await writer.deleteBranch(await callerOf(hub, request), repoIdOf(request, type), nameIn(request, branches))
       return {}
+    })
+
+    const squash = `${api}/super-squash`
+    app.post(`${squash}/*`, async (request) => {
+      const caller = await callerOf(hub, request)
+      const { message } = checkShape(await optionalJson(request), SQUASH)
+      const branch = nameIn(request, squash)
+      const text = message?.trim() || `Super-squash branch '${branch}'`
+      return { commitId: await writer.squash(caller, repoIdOf(request, type), branch, text) }
     })
 
     const tags = `${api}/tag`

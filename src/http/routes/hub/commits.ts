@@ -1,11 +1,10 @@
 /** History, newest first, page by page. */
 import type { FastifyInstance } from 'fastify'
-import { AppError } from '../../../base/app-error.ts'
 import type { CommitInfo } from '../../../git/history.ts'
 import { apiPath } from '../../../hub/repo-id.ts'
 import { originOf } from '../../origin.ts'
 import { callerOf, type HubService } from './hub-service.ts'
-import { limitOf, REPO_ROUTES, repoIdOf, revisionPathOf, valuesOf } from './repo-path.ts'
+import { limitOf, pageOf, REPO_ROUTES, repoIdOf, revisionPathOf, valuesOf } from './repo-path.ts'
 
 const PAGE_MAX = 100
 
@@ -17,7 +16,7 @@ export function commitsRoutes(app: FastifyInstance, hub: HubService): void {
       const caller = await callerOf(hub, request)
       const snapshot = await hub.reader.at(caller, repoIdOf(request, type), revision)
       const count = limitOf(request.query.limit, PAGE_MAX)
-      const page = pageNumber(request.query.p)
+      const page = pageOf(request.query.p)
       const total = await snapshot.countCommits()
       reply.headers({ 'x-total-count': total, 'x-repo-commit': snapshot.commit })
       if ((page + 1) * count < total) {
@@ -40,12 +39,6 @@ function commitJson({ oid, title, message, author, seconds }: CommitInfo, format
     date: new Date(seconds * 1000).toISOString(),
     ...(formatted ? { formatted: { title: escapeHtml(title), message: escapeHtml(message) } } : {}),
   }
-}
-
-function pageNumber(text: string | undefined): number {
-  if (text === undefined) return 0
-  if (!/^\d{1,9}$/.test(text)) throw new AppError('usage', 'PAGE_INVALID', 'p is the number of a page, from 0')
-  return Number(text)
 }
 
 function escapeHtml(text: string): string {

@@ -8,9 +8,15 @@ import type { CasFiles } from '../../../cas/cas-files.ts'
 import type { Epoch } from '../../../cas/epoch.ts'
 import type { Accounts } from '../../../hub/accounts.ts'
 import { ANONYMOUS, type Caller, hasScope } from '../../../hub/caller.ts'
+import type { FactsKeeper } from '../../../hub/facts-keeper.ts'
 import { badCredentials } from '../../../hub/hub-error.ts'
+import type { LargeFileList } from '../../../hub/large-file-list.ts'
+import type { LfsParts } from '../../../hub/lfs-parts.ts'
+import type { PullRequests } from '../../../hub/pull-requests.ts'
+import type { RepoChanges } from '../../../hub/repo-changes.ts'
 import type { RepoReader } from '../../../hub/repo-reader.ts'
 import type { RepoWriter } from '../../../hub/repo-writer.ts'
+import type { WeightHeaders } from '../../../hub/weight-headers.ts'
 import { findIdentity } from '../../guards/identity.ts'
 import { originOf } from '../../origin.ts'
 
@@ -18,6 +24,12 @@ export interface HubService {
   readonly accounts: Accounts
   readonly reader: RepoReader
   readonly writer: RepoWriter
+  readonly pulls: PullRequests
+  readonly changes: RepoChanges
+  readonly facts: FactsKeeper
+  readonly largeFiles: LargeFileList
+  readonly headers: WeightHeaders
+  readonly parts: LfsParts
   readonly files: CasFiles
   readonly clock: Clock
   readonly log: Log

@@ -1,6 +1,7 @@
 /** What a repository is: its files, its card, its newest commit. */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { type Card, parseCard, tagsOf } from '../../../hub/model-card.ts'
+import { mayReadFiles } from '../../../hub/access.ts'
+import type { RepoFacts } from '../../../hub/repo-facts.ts'
 import { formatRepoId, type RepoType } from '../../../hub/repo-id.ts'
 import type { RepoEntry } from '../../../hub/repo-listing.ts'
 import type { Snapshot } from '../../../hub/repo-reader.ts'
@@ -9,14 +10,20 @@ import { callerOf, type HubService } from './hub-service.ts'
 import { isTrue, REPO_ROUTES, repoIdOf, revisionPathOf, valuesOf } from './repo-path.ts'
 import { lfsJson } from './tree-json.ts'
 
-const CARD_BYTES_MAX = 512 * 1024
+interface InfoQuery {
+  readonly blobs?: string
+  readonly securityStatus?: string
+}
 
 export function infoRoutes(app: FastifyInstance, hub: HubService): void {
   const answer = async (request: FastifyRequest, type: RepoType, revision: string) => {
     const caller = await callerOf(hub, request)
     const snapshot = await hub.reader.at(caller, repoIdOf(request, type), revision)
-    const { blobs } = request.query as { blobs?: string }
-    return infoOf(snapshot, { blobs: isTrue(blobs), expand: valuesOf(request.query, 'expand') })
+    const { blobs } = request.query as InfoQuery
+    const facts = await hub.facts.of(snapshot)
+    const expand = valuesOf(request.query, 'expand')
+    const headers = mayReadFiles(hub.accounts, caller, snapshot.repo) ? await hub.headers.of(snapshot, expand) : {}
+    return infoOf(snapshot, { facts, headers, blobs: isTrue(blobs), expand })
   }
   for (const { type, api } of REPO_ROUTES) {
     const route = `${api}/revision`
@@ -25,60 +32,74 @@ export function infoRoutes(app: FastifyInstance, hub: HubService): void {
   }
 }
 
+interface InfoParts {
+  readonly facts: RepoFacts
+  /** What the files' headers say: `safetensors`, `gguf`. */
+  readonly headers: Readonly<Record<string, unknown>>
+  readonly blobs: boolean
+  readonly expand: readonly string[]
+}
+
 /** With `expand` only the keys asked for, besides the ids. */
-async function infoOf(snapshot: Snapshot, { blobs, expand }: { blobs: boolean; expand: readonly string[] }) {
+async function infoOf(snapshot: Snapshot, { facts, headers, blobs, expand }: InfoParts) {
   const { entries } = await snapshot.list()
-  const card = parseCard((await snapshot.findText('README.md', CARD_BYTES_MAX)) ?? '')
-  const { seconds } = await snapshot.commitInfo()
   const files = entries.filter((entry) => entry.type === 'file')
-  const siblings = files.map((file) => siblingOf(file, blobs))
   const full: Readonly<Record<string, unknown>> = {
-    ...summaryOf(snapshot.repo, card),
+    ...summaryOf(snapshot.repo, facts),
     sha: snapshot.commit,
-    lastModified: new Date(seconds * 1000).toISOString(),
-    usedStorage: files.reduce((sum, { size }) => sum + size, 0),
-    siblings,
+    usedStorage: facts.bytes,
+    ...headers,
+    siblings: files.map((file) => siblingOf(file, blobs)),
     spaces: [],
   }
-  if (expand.length === 0) return full
+  return expand.length === 0 ? full : chosenOf(full, expand)
+}
+
+/** The keys asked for, besides the ids; of keys that only some clients know, what there is. */
+export function chosenOf(full: Readonly<Record<string, unknown>>, expand: readonly string[]) {
+  const all: Readonly<Record<string, unknown>> = { ...UNCOUNTED, ...full }
   const wanted = new Set(['_id', 'id', ...expand])
-  return Object.fromEntries(Object.entries(full).filter(([key]) => wanted.has(key)))
+  return Object.fromEntries(Object.entries(all).filter(([key]) => wanted.has(key)))
+}
+
+/** Keys of the Hub that nothing is counted for here. */
+const UNCOUNTED = {
+  ...{
+    downloadsAllTime: 0,
+    trendingScore: 0,
+    inferenceProviderMapping: [],
+    childrenModelCount: 0,
+    resourceGroup: null,
+  },
 }
 
 /** What listings show of a repository. */
-export function summaryOf(repo: RepoRecord, card: Card | null): Record<string, unknown> {
+export function summaryOf(repo: RepoRecord, facts: RepoFacts | null): Record<string, unknown> {
   const id = formatRepoId(repo)
-  const known = card === null ? {} : cardFacts(card)
   return {
     _id: repo.id,
     id,
     ...(repo.type === 'model' ? { modelId: id } : {}),
     author: repo.namespace,
     createdAt: new Date(repo.createdMs).toISOString(),
+    lastModified: new Date(facts?.modifiedMs ?? repo.createdMs).toISOString(),
     private: repo.private,
-    gated: false,
+    gated: repo.gated ?? false,
     disabled: false,
     downloads: 0,
     likes: 0,
-    tags: [],
-    ...known,
+    tags: facts?.tags ?? [],
+    ...facts?.summary,
     ...(repo.type === 'space' ? spaceFacts(repo) : {}),
   }
 }
 
-function cardFacts(card: Card): Record<string, unknown> {
-  const { library_name, pipeline_tag } = card
-  return {
-    tags: tagsOf(card),
-    ...(typeof library_name === 'string' ? { library_name } : {}),
-    ...(typeof pipeline_tag === 'string' ? { pipeline_tag } : {}),
-    ...(Object.keys(card).length > 0 ? { cardData: card } : {}),
-  }
-}
-
-function spaceFacts({ settings }: RepoRecord): Record<string, unknown> {
+/** Spaces are kept here, not run. */
+export function spaceFacts({ settings, namespace, name }: RepoRecord): Record<string, unknown> {
   const hardware = { current: null, requested: null }
-  return { sdk: settings.sdk ?? 'static', runtime: { stage: 'NO_APP_FILE', hardware, storage: null, gcTimeout: null } }
+  const runtime = { stage: 'NO_APP_FILE', hardware, storage: null, gcTimeout: null }
+  const subdomain = `${namespace}-${name}`.toLowerCase().replace(/[^a-z0-9]+/g, '-')
+  return { sdk: settings.sdk ?? 'static', subdomain, runtime, models: [], datasets: [] }
 }
 
 function siblingOf(entry: RepoEntry & { type: 'file' }, blobs: boolean) {

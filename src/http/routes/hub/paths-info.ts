@@ -2,6 +2,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { parseJson } from '../../../base/json.ts'
+import { mayReadFiles } from '../../../hub/access.ts'
 import { checkShape, readBody } from '../../guards/body.ts'
 import { callerOf, type HubService } from './hub-service.ts'
 import { isTrue, REPO_ROUTES, repoIdOf, revisionPathOf } from './repo-path.ts'
@@ -25,7 +26,8 @@ export function pathsInfoRoutes(app: FastifyInstance, hub: HubService): void {
       const listing = await snapshot.list()
       const found = [paths].flat().flatMap((path) => listing.find(path.replace(/\/$/, '')) ?? [])
       reply.header('x-repo-commit', snapshot.commit)
-      return entriesJson(snapshot, found, { expand: expand === true || isTrue(expand) })
+      const open = mayReadFiles(hub.accounts, caller, snapshot.repo)
+      return entriesJson(snapshot, found, { expand: expand === true || isTrue(expand), open })
     })
   }
 }

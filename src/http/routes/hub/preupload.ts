@@ -2,12 +2,10 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import { checkRepoPath } from '../../../base/safe-path.ts'
-import { checkWrite } from '../../../hub/access.ts'
 import { planUpload } from '../../../hub/preupload.ts'
 import { readJson } from '../../guards/body.ts'
 import { callerOf, type HubService } from './hub-service.ts'
-import { refusePullRequest } from './pull-requests.ts'
-import { REPO_ROUTES, repoIdOf, revisionPathOf } from './repo-path.ts'
+import { opensPull, REPO_ROUTES, repoIdOf, revisionPathOf } from './repo-path.ts'
 
 const BODY_BYTES_MAX = 8 * 1024 * 1024
 const FILES_MAX = 5_000
@@ -27,10 +25,10 @@ export function preuploadRoutes(app: FastifyInstance, hub: HubService): void {
   for (const { type, api } of REPO_ROUTES) {
     const route = `${api}/preupload`
     app.post(`${route}/*`, async (request) => {
-      refusePullRequest(request)
       const caller = await callerOf(hub, request)
       const { revision } = revisionPathOf(request, route)
-      const repo = checkWrite(caller, await hub.reader.getRepo(caller, repoIdOf(request, type)))
+      const found = await hub.reader.getRepo(caller, repoIdOf(request, type))
+      const repo = hub.pulls.checkCommit(caller, found, { revision, openPull: opensPull(request) })
       const snapshot = await hub.reader.at(caller, repo, revision)
       const { files, gitIgnore, gitAttributes } = await readJson(request, BODY_BYTES_MAX, PREUPLOAD)
       // A full namespace is told before bytes are sent; the exact sum is known at the commit.

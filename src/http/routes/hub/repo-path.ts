@@ -40,10 +40,22 @@ export function isTrue(value: unknown): boolean {
   return typeof value === 'string' && /^(true|1)$/i.test(value)
 }
 
+/** Whether what is uploaded is to become a pull request of its own. */
+export function opensPull(request: FastifyRequest): boolean {
+  return isTrue((request.query as Record<string, unknown>).create_pr)
+}
+
 /** A parameter that may be repeated, under its name or with `[]` behind it. */
 export function valuesOf(query: unknown, name: string): string[] {
   const fields = query as Readonly<Record<string, string | string[] | undefined>>
   return [fields[name] ?? [], fields[`${name}[]`] ?? []].flat()
+}
+
+/** Pages counted from 0. */
+export function pageOf(value: unknown): number {
+  if (value === undefined) return 0
+  if (typeof value === 'string' && /^\d{1,9}$/.test(value)) return Number(value)
+  throw new AppError('usage', 'PAGE_INVALID', 'p is the number of a page, from 0')
 }
 
 /** A whole number of at least 1, cut at `max`; `max` when there is none. */

@@ -24,6 +24,8 @@ export const NEW_REPO = NAMED_REPO.extend({
   files: z.array(z.object({ path: z.string(), content: z.string(), encoding: z.literal('base64') })).nullish(),
 })
 
+export const MOVE = z.object({ fromRepo: z.string(), toRepo: z.string(), type: z.enum(REPO_TYPES).nullish() })
+
 export function reposRoutes(app: FastifyInstance, hub: HubService): void {
   const { writer } = hub
   app.post('/api/repos/create', async (request) => {
@@ -51,6 +53,15 @@ export function reposRoutes(app: FastifyInstance, hub: HubService): void {
     const id = idOf(body, caller.name ?? '')
     noteDeed(request, { what: formatTypedRepoId(id) })
     await writer.delete(caller, id)
+    return reply.type('text/plain; charset=utf-8').send('OK')
+  })
+
+  app.post('/api/repos/move', async (request, reply) => {
+    const caller = await signedIn(hub, request)
+    const { fromRepo, toRepo, type } = await readJson(request, BODY_BYTES_MAX, MOVE)
+    const [from, to] = [fromRepo, toRepo].map((id) => parseRepoId(id, type ?? 'model')) as [RepoId, RepoId]
+    noteDeed(request, { what: formatTypedRepoId(from), details: { to: formatTypedRepoId(to) } })
+    await hub.changes.move(caller, from, to)
     return reply.type('text/plain; charset=utf-8').send('OK')
   })
 }

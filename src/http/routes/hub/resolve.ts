@@ -1,6 +1,7 @@
 /** The files themselves: `resolve` gives a file's bytes, wherever they are kept; `raw` gives what git holds. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { AppError } from '../../../base/app-error.ts'
+import { checkFiles } from '../../../hub/access.ts'
 import { contentMissing } from '../../../hub/hub-error.ts'
 import { apiPath, type RepoType } from '../../../hub/repo-id.ts'
 import type { FileEntry } from '../../../hub/repo-listing.ts'
@@ -33,6 +34,7 @@ async function find(hub: HubService, request: FastifyRequest, { type, route }: A
   const { revision, path } = revisionPathOf(request, route)
   const caller = await callerOf(hub, request)
   const snapshot = await hub.reader.at(caller, repoIdOf(request, type), revision)
+  checkFiles(hub.accounts, caller, snapshot.repo)
   return { caller, snapshot, file: await snapshot.getFile(path) }
 }
 

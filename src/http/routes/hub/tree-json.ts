@@ -5,13 +5,27 @@ import type { Snapshot } from '../../../hub/repo-reader.ts'
 
 const UNSCANNED = { status: 'unscanned', avScan: { status: 'unscanned' }, pickleImportScan: null }
 
-/** `sizes` of the file itself; `xetHash` only for what the CAS holds intact. */
-export async function entriesJson(snapshot: Snapshot, entries: readonly RepoEntry[], { expand }: { expand: boolean }) {
-  const last = expand ? await snapshot.findLastCommits(entries.map(({ path }) => path)) : null
-  return Promise.all(entries.map((entry) => entryJson(snapshot, entry, last)))
+/** As long as a hash, and none: clients leave it alone. */
+const HASH_MASKED = '*'.repeat(64)
+
+export interface EntriesOptions {
+  readonly expand: boolean
+  /** Whether the asker may read the files, and so learn their hashes. */
+  readonly open: boolean
 }
 
-async function entryJson(snapshot: Snapshot, entry: RepoEntry, last: ReadonlyMap<string, CommitInfo> | null) {
+/** `sizes` of the file itself; `xetHash` only for what the CAS holds intact. */
+export async function entriesJson(snapshot: Snapshot, entries: readonly RepoEntry[], options: EntriesOptions) {
+  const { expand, open } = options
+  const last = expand ? await snapshot.findLastCommits(entries.map(({ path }) => path)) : null
+  return Promise.all(entries.map((entry) => entryJson(snapshot, entry, { last, open })))
+}
+
+async function entryJson(
+  snapshot: Snapshot,
+  entry: RepoEntry,
+  { last, open }: { last: ReadonlyMap<string, CommitInfo> | null; open: boolean },
+) {
   const commit = last?.get(entry.path)
   const expanded = commit === undefined ? {} : { lastCommit: commitJson(commit) }
   const { type, oid, path } = entry
@@ -20,7 +34,7 @@ async function entryJson(snapshot: Snapshot, entry: RepoEntry, last: ReadonlyMap
   return {
     ...{ type, oid, size: entry.size, path },
     ...(entry.lfs === null ? {} : { lfs: lfsJson(entry, 'oid') }),
-    ...(stored === null ? {} : { xetHash: stored.hash }),
+    ...(stored === null ? {} : { xetHash: open ? stored.hash : HASH_MASKED }),
     ...expanded,
     ...(last === null ? {} : { securityFileStatus: UNSCANNED }),
   }

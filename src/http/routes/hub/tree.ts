@@ -1,6 +1,7 @@
 /** Listings of a revision's files, page by page. Pages name the commit, so that they belong together. */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { AppError } from '../../../base/app-error.ts'
+import { mayReadFiles } from '../../../hub/access.ts'
 import { entryNotFound } from '../../../hub/hub-error.ts'
 import { apiPath, type RepoType } from '../../../hub/repo-id.ts'
 import type { RepoEntry } from '../../../hub/repo-listing.ts'
@@ -28,7 +29,7 @@ export function treeRoutes(app: FastifyInstance, hub: HubService): void {
       const page = await pageOf(hub, request, { type, route })
       reply.header('x-repo-commit', page.snapshot.commit)
       if (page.next !== null) reply.header('link', `<${page.next}>; rel="next"`)
-      return entriesJson(page.snapshot, page.entries, { expand: page.expand })
+      return entriesJson(page.snapshot, page.entries, page)
     })
   }
 }
@@ -46,7 +47,8 @@ async function pageOf(hub: HubService, request: FastifyRequest, { type, route }:
   const entries = all.slice(start, start + limit)
   const next =
     start + limit < all.length ? nextUrl(request, snapshot, { path, last: entries.at(-1) as RepoEntry }) : null
-  return { snapshot, entries, expand, next }
+  const open = mayReadFiles(hub.accounts, caller, snapshot.repo)
+  return { snapshot, entries, expand, open, next }
 }
 
 /** All parameters as they came, and where to go on. */

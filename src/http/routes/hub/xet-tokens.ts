@@ -1,11 +1,11 @@
 /** The way into the CAS: its address and a token, in headers for Python and in the body for the others. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { mintCasToken } from '../../../cas/cas-token.ts'
-import { checkWrite } from '../../../hub/access.ts'
+import { checkFiles } from '../../../hub/access.ts'
 import type { Caller } from '../../../hub/caller.ts'
 import type { RepoType } from '../../../hub/repo-id.ts'
 import { callerOf, casAccountOf, casUrlFor, type HubService } from './hub-service.ts'
-import { REPO_ROUTES, repoIdOf, revisionPathOf } from './repo-path.ts'
+import { opensPull, REPO_ROUTES, repoIdOf, revisionPathOf } from './repo-path.ts'
 
 /** Long enough for one token a snapshot, short because it outlives a revoked key. Clients renew it by themselves. */
 export const CAS_TOKEN_SECONDS = 30 * 60
@@ -30,29 +30,42 @@ async function authorize(
   const caller = await callerOf(hub, request)
   const { revision } = revisionPathOf(request, route)
   const repo = await hub.reader.getRepo(caller, repoIdOf(request, type))
-  if (scope === 'write') checkWrite(caller, repo)
-  // Python prints None where it has no revision yet; uploads may go to a branch that is still to be made.
-  else if (revision !== 'None') await hub.reader.at(caller, repo, revision)
+  // Uploads may go to a branch that is still to be made.
+  if (scope === 'write') hub.pulls.checkCommit(caller, repo, { revision, openPull: opensPull(request) })
+  else {
+    checkFiles(hub.accounts, caller, repo)
+    // Python prints None where it has no revision yet.
+    if (revision !== 'None') await hub.reader.at(caller, repo, revision)
+  }
   return caller
 }
 
-async function sendToken(
+function sendToken(
   hub: HubService,
   request: FastifyRequest,
   reply: FastifyReply,
+  grantee: { caller: Caller; scope: 'read' | 'write' },
+) {
+  const grant = grantCas(hub, request, grantee)
+  reply.headers({
+    'x-xet-cas-url': grant.casUrl,
+    'x-xet-access-token': grant.accessToken,
+    'x-xet-token-expiration': grant.exp,
+    'cache-control': 'no-store',
+  })
+  return grant
+}
+
+/** For a caller whose right was checked. */
+export function grantCas(
+  hub: HubService,
+  request: FastifyRequest,
   { caller, scope }: { caller: Caller; scope: 'read' | 'write' },
 ) {
   // Never longer than the token it was got with.
   const endSeconds = caller.expiresMs === null ? Number.POSITIVE_INFINITY : Math.floor(caller.expiresMs / 1000)
-  const expirySeconds = Math.min(hub.clock.nowSeconds() + CAS_TOKEN_SECONDS, endSeconds)
+  const exp = Math.min(hub.clock.nowSeconds() + CAS_TOKEN_SECONDS, endSeconds)
   const account = casAccountOf(caller)
-  const accessToken = mintCasToken(hub.casTokenKey, { account, scope, epoch: hub.epoch.current(), expirySeconds })
-  const casUrl = casUrlFor(hub, request, caller)
-  reply.headers({
-    'x-xet-cas-url': casUrl,
-    'x-xet-access-token': accessToken,
-    'x-xet-token-expiration': expirySeconds,
-    'cache-control': 'no-store',
-  })
-  return { casUrl, exp: expirySeconds, accessToken }
+  const claims = { account, scope, epoch: hub.epoch.current(), expirySeconds: exp }
+  return { casUrl: casUrlFor(hub, request, caller), exp, accessToken: mintCasToken(hub.casTokenKey, claims) }
 }

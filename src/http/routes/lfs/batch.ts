@@ -2,18 +2,22 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { AppError } from '../../../base/app-error.ts'
-import { checkWrite } from '../../../hub/access.ts'
+import { checkFiles, mayWrite } from '../../../hub/access.ts'
 import { repoAccount } from '../../../hub/accounts.ts'
+import type { Caller } from '../../../hub/caller.ts'
+import { PARTS_MAX } from '../../../hub/lfs-parts.ts'
 import { type LfsGrant, signGrant } from '../../../hub/lfs-signature.ts'
-import { webPath } from '../../../hub/repo-id.ts'
+import { apiPath, webPath } from '../../../hub/repo-id.ts'
 import type { RepoRecord } from '../../../hub/repo-table.ts'
 import { readJson } from '../../guards/body.ts'
 import { originOf } from '../../origin.ts'
 import { callerOf, type HubService } from '../hub/hub-service.ts'
 import { REPO_ROUTES, repoIdOf } from '../hub/repo-path.ts'
+import { CAS_TOKEN_SECONDS, grantCas } from '../hub/xet-tokens.ts'
 
 const BODY_BYTES_MAX = 4 * 1024 * 1024
 const OBJECTS_MAX = 1_000
+const TRANSFERS = ['basic', 'multipart', 'xet']
 export const LFS_GRANT_SECONDS = 3600
 
 const OBJECT = z.object({ oid: z.string(), size: z.number() })
@@ -21,6 +25,7 @@ export const LFS_BATCH = z.object({
   operation: z.enum(['upload', 'download']),
   transfers: z.array(z.string()).nullish(),
   objects: z.array(OBJECT),
+  ref: z.object({ name: z.string().max(1_000) }).nullish(),
   hash_algo: z.string().nullish(),
 })
 
@@ -37,13 +42,18 @@ export function batchRoutes(app: FastifyInstance, hub: HubService): void {
       const batch = await readJson(request, BODY_BYTES_MAX, LFS_BATCH)
       check(batch)
       const isUpload = batch.operation === 'upload'
-      if (isUpload) checkWrite(caller, repo)
-      const place = { hub, request, repo, account: caller.account }
+      const ref = batch.ref?.name ?? null
+      // Uploads for a pull request that is still to be opened name no ref.
+      const openPull = ref === null && !mayWrite(caller, repo)
+      if (isUpload) hub.pulls.checkCommit(caller, repo, { revision: ref ?? 'main', openPull })
+      else checkFiles(hub.accounts, caller, repo)
+      const transfer = transferOf(hub, batch)
+      const place = { hub, request, repo, caller, transfer, ref: ref ?? 'main', openPull }
       const objects = await Promise.all(
         batch.objects.map((asked) => (isUpload ? answerUpload(place, asked) : answerDownload(place, asked))),
       )
       if (isUpload) hub.accounts.quotas.checkBytes(repo.namespace, bytesToSend(objects))
-      const body = { transfer: 'basic', objects, hash_algo: 'sha256' }
+      const body = { transfer, objects, hash_algo: 'sha256' }
       return reply.type('application/vnd.git-lfs+json').send(JSON.stringify(body))
     })
     app.all(`${web}/info/lfs/locks`, async () => noLocks())
@@ -62,26 +72,81 @@ function check({ objects, hash_algo, transfers }: z.infer<typeof LFS_BATCH>): vo
   if (!['sha256', 'sha_256', undefined, null].includes(hash_algo)) {
     throw new AppError('conflict', 'LFS_HASH_UNKNOWN', `Objects are named by sha256, not ${hash_algo?.slice(0, 50)}`)
   }
-  if (transfers?.length && !transfers.includes('basic')) {
-    throw new AppError('usage', 'LFS_TRANSFER_UNKNOWN', 'Only the basic transfer is served')
+  if (transfers?.length && !transfers.some((transfer) => TRANSFERS.includes(transfer))) {
+    throw new AppError('usage', 'LFS_TRANSFER_UNKNOWN', `Transfers served are ${TRANSFERS.join(', ')}`)
   }
+}
+
+/**
+ * One answer for the whole batch. Downloads are always basic: that is what clients expect of xet too. Parts only for
+ * clients that offer them, and only when an object is large enough to be worth them.
+ */
+function transferOf(
+  { parts }: HubService,
+  { operation, transfers, objects }: z.infer<typeof LFS_BATCH>,
+): Place['transfer'] {
+  const offered = operation === 'upload' ? (transfers ?? []) : []
+  if (offered.includes('xet')) return 'xet'
+  const isLarge = objects.some(({ size }) => size > parts.limits.above)
+  const only = offered.length > 0 && !offered.includes('basic')
+  return offered.includes('multipart') && (isLarge || only) ? 'multipart' : 'basic'
 }
 
 interface Place {
   readonly hub: HubService
   readonly request: FastifyRequest
   readonly repo: RepoRecord
-  readonly account: string
+  readonly caller: Caller
+  readonly transfer: 'basic' | 'multipart' | 'xet'
+  readonly ref: string
+  readonly openPull: boolean
 }
 
 /** No actions: it is there, verified for this account. */
 async function answerUpload(place: Place, { oid, size }: Asked) {
   if (!isObject({ oid, size })) return bad({ oid, size })
-  const known = await place.hub.files.findVerified(place.account, oid)
+  const { hub, caller, transfer } = place
+  const known = await hub.files.findVerified(caller.account, oid)
   if (known?.size === size) return { oid, size, authenticated: true }
-  const upload = actionOf(place, { action: 'upload', sha256: oid, size })
+  if (transfer === 'xet') return { oid, size, authenticated: true, actions: { upload: xetAction(place) } }
   const verify = actionOf(place, { action: 'verify', sha256: oid, size })
+  const inParts = transfer === 'multipart' && size > 0
+  const upload = inParts ? partsAction(place, { oid, size }) : actionOf(place, { action: 'upload', sha256: oid, size })
   return { oid, size, authenticated: true, actions: { upload, verify } }
+}
+
+/** The way into the CAS; renewed at `href`. */
+function xetAction({ hub, request, repo, caller, ref, openPull }: Place) {
+  const { casUrl, accessToken, exp } = grantCas(hub, request, { caller, scope: 'write' })
+  const branch = encodeURIComponent(ref.replace(/^refs\/heads\//, ''))
+  const header = {
+    'X-Xet-Cas-Url': casUrl,
+    'X-Xet-Access-Token': accessToken,
+    'X-Xet-Token-Expiration': String(exp),
+    'X-Xet-Session-Id': request.id,
+  }
+  const pull = openPull ? '?create_pr=1' : ''
+  const href = `${originOf(request)}${apiPath(repo)}/xet-write-token/${branch}${pull}`
+  return { href, header, expires_in: CAS_TOKEN_SECONDS }
+}
+
+/** An address for each part under its number, and `href` to join them. */
+function partsAction(place: Place, { oid, size }: Asked) {
+  const { partBytes } = place.hub.parts.limits
+  const count = Math.ceil(size / partBytes)
+  if (count > PARTS_MAX) {
+    throw new AppError(
+      'too-large',
+      'LFS_PARTS_TOO_MANY',
+      `${size} bytes are more than ${PARTS_MAX} parts of ${partBytes}`,
+    )
+  }
+  const header: Record<string, string> = { chunk_size: String(partBytes) }
+  for (let part = 1; part <= count; part++) {
+    const { href } = actionOf(place, { action: `part-${part}`, sha256: oid, size })
+    header[String(part).padStart(5, '0')] = href
+  }
+  return { ...actionOf(place, { action: 'complete', sha256: oid, size }), header }
 }
 
 async function answerDownload(place: Place, { oid, size }: Asked) {
@@ -93,12 +158,12 @@ async function answerDownload(place: Place, { oid, size }: Asked) {
 }
 
 function actionOf(
-  { hub, request, repo, account }: Place,
+  { hub, request, repo, caller: { account } }: Place,
   { action, sha256, size }: Pick<LfsGrant, 'action' | 'sha256' | 'size'>,
 ) {
   const expirySeconds = hub.clock.nowSeconds() + LFS_GRANT_SECONDS
   const query = signGrant(hub.accounts.secret('lfs'), { action, repo: repo.id, account, sha256, size, expirySeconds })
-  const tail = action === 'verify' ? `${sha256}/verify` : sha256
+  const tail = ['upload', 'download'].includes(action) ? sha256 : `${sha256}/${action}`
   const href = `${originOf(request)}${webPath(repo)}.git/info/lfs/objects/${tail}?${query}`
   return { href, header: {}, expires_in: LFS_GRANT_SECONDS }
 }

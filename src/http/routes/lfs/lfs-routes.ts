@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import { httpStatusOf, toAppError } from '../../../base/error-table.ts'
 import { type Dress, replyError } from '../../error-reply.ts'
 import type { HubService } from '../hub/hub-service.ts'
+import { followMoves } from '../hub/moved.ts'
 import { batchRoutes } from './batch.ts'
 import { objectRoutes } from './objects.ts'
 
@@ -18,6 +19,7 @@ export function lfsRoutes(app: FastifyInstance, hub: HubService): void {
     if (httpStatusOf(toAppError(thrown)) === 401) reply.header('lfs-authenticate', 'Basic realm="xorbit"')
     replyError(thrown, request, reply, hub.log, LFS_DRESS)
   })
+  followMoves(app, hub)
   batchRoutes(app, hub)
   objectRoutes(app, hub)
 }

@@ -2,17 +2,19 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { AppError } from '../../../base/app-error.ts'
-import { checkWrite } from '../../../hub/access.ts'
+import { checkFiles, checkPropose } from '../../../hub/access.ts'
 import { repoAccount } from '../../../hub/accounts.ts'
 import { type LfsGrant, readGrant } from '../../../hub/lfs-signature.ts'
 import type { RepoType } from '../../../hub/repo-id.ts'
 import type { RepoRecord } from '../../../hub/repo-table.ts'
-import { bodyOf, readJson } from '../../guards/body.ts'
+import { bodyOf, readBody, readJson } from '../../guards/body.ts'
 import { replyFile } from '../hub/file-reply.ts'
 import { callerOf, type HubService } from '../hub/hub-service.ts'
 import { REPO_ROUTES, repoIdOf } from '../hub/repo-path.ts'
 
 const BODY_BYTES_MAX = 64 * 1024
+/** The list of parts, which says nothing that we do not know. */
+const PARTS_BODY_BYTES_MAX = 4 * 1024 * 1024
 export const LFS_VERIFY = z.object({ oid: z.string(), size: z.int().nonnegative() })
 
 export function objectRoutes(app: FastifyInstance, hub: HubService): void {
@@ -20,13 +22,14 @@ export function objectRoutes(app: FastifyInstance, hub: HubService): void {
     const object = `${web}/info/lfs/objects/:oid`
     app.put(object, async (request, reply) => {
       const grant = signed(hub, request, { type, action: 'upload' })
-      if (grant === null)
-        throw new AppError('forbidden', 'LFS_URL_BAD', 'The address is not signed for this upload, or ended')
+      if (grant === null) throw badAddress()
       checkLength(request, grant.size)
       const { sha256, size, account } = grant
       await hub.files.ingest(account, bodyOf(request), { sha256, size })
       return reply.header('etag', `"${sha256}"`).send()
     })
+
+    partRoutes(app, hub, { type, object })
 
     app.post(`${object}/verify`, async (request) => {
       const account = signed(hub, request, { type, action: 'verify' })?.account ?? (await writer(hub, request, type))
@@ -53,6 +56,31 @@ export function objectRoutes(app: FastifyInstance, hub: HubService): void {
   }
 }
 
+/** Parts are kept until they are joined; joining proves the whole, as one upload would have. */
+function partRoutes(app: FastifyInstance, hub: HubService, { type, object }: { type: RepoType; object: string }): void {
+  app.put<{ Params: { part: string } }>(`${object}/part-:part`, async (request, reply) => {
+    const part = /^[1-9]\d{0,4}$/.test(request.params.part) ? Number(request.params.part) : 0
+    const grant = signed(hub, request, { type, action: `part-${part}` })
+    if (grant === null) throw badAddress()
+    const bytes = hub.parts.bytesOf(grant, part)
+    checkLength(request, bytes)
+    const etag = await hub.parts.put(grant, part, bodyOf(request))
+    return reply.header('etag', `"${etag}"`).send()
+  })
+  app.post(`${object}/complete`, async (request) => {
+    const grant = signed(hub, request, { type, action: 'complete' })
+    if (grant === null) throw badAddress()
+    await readBody(request, PARTS_BODY_BYTES_MAX)
+    const { sha256, size, account } = grant
+    await hub.parts.join(grant, (body) => hub.files.ingest(account, body, { sha256, size }))
+    return { success: true }
+  })
+}
+
+function badAddress(): AppError {
+  return new AppError('forbidden', 'LFS_URL_BAD', 'The address is not signed for this upload, or ended')
+}
+
 /** What the signature allows; null when there is none that holds for this request. */
 function signed(
   hub: HubService,
@@ -68,15 +96,19 @@ function signed(
 
 async function writer(hub: HubService, request: FastifyRequest, type: RepoType): Promise<string> {
   const caller = await callerOf(hub, request)
-  checkWrite(caller, await hub.reader.getRepo(caller, repoIdOf(request, type)))
+  checkPropose(hub.accounts, caller, await hub.reader.getRepo(caller, repoIdOf(request, type)))
   return caller.account
 }
 
 async function readable(hub: HubService, request: FastifyRequest, type: RepoType): Promise<RepoRecord> {
   const id = repoIdOf(request, type)
   const grant = signed(hub, request, { type, action: 'download' })
-  const repo = grant === null ? null : hub.accounts.repos.find(id)
-  return repo ?? hub.reader.getRepo(await callerOf(hub, request), id)
+  const known = grant === null ? null : hub.accounts.repos.find(id)
+  if (known !== null) return known
+  const caller = await callerOf(hub, request)
+  const repo = await hub.reader.getRepo(caller, id)
+  checkFiles(hub.accounts, caller, repo)
+  return repo
 }
 
 /** Before any byte is read: a client that sends another number of bytes is refused at once. */
