@@ -68,6 +68,8 @@ export const CLIENT_MEANINGS: Readonly<Record<string, string>> = {
   REF_BAD: 'The reference cannot be read. Give NS/NAME, NS/NAME@REVISION or an address.',
   REF_CONTRADICTED: 'The reference and a flag say different things. Give one of them.',
   REF_MISSING: 'The command needs a reference: NS/NAME.',
+  REPO_PUBLIC:
+    'The repository exists and everybody may read it, but a private one was asked for. Make it private, or omit --private.',
   REPLY_CUT_SHORT: 'The reply ended before its length. It was tried again several times; check the network.',
   REPLY_HEADERS_TOO_LARGE: 'The reply has larger headers than any Hub sends. Check --endpoint and the proxy.',
   REPLY_SHAPE_BAD: 'The reply is JSON of another shape than a Hub gives. Check --endpoint.',
@@ -95,6 +97,7 @@ export const CLIENT_MEANINGS: Readonly<Record<string, string>> = {
   UNAUTHORIZED: 'The server does not accept the token (401). Run `xorbit auth login`, or give --token.',
   UPSTREAM_BUSY: 'The server is busy or stopping (503). It was tried again several times; try later.',
   UPSTREAM_FAILED: 'The server failed (5xx). It was tried again several times; try later.',
+  UPSTREAM_FULL: 'The server has no space left (507). Its owner must make some; nothing is tried again until then.',
   UPSTREAM_TIMEOUT: 'The server or a proxy gave up waiting (408, 504). Try again.',
   URL_BAD: 'The address is none that may be asked: http or https, without credentials in it.',
   VERIFY_DIFFERENCES: 'Files on disk differ from what the Hub lists. Delete those named and pull again.',

@@ -1,6 +1,5 @@
 /** Meanings of the codes that store, CAS and the CAS routes throw. */
 export const STORED_MEANINGS: Readonly<Record<string, string>> = {
-  ACCOUNTS_TOO_NEW: 'accounts.db was written by a newer xorbit. Update xorbit, or use another --home.',
   BLOB_CHANGED: 'A stored copy was found damaged while the same bytes were sent again. Send them once more.',
   BLOB_DAMAGED: 'Stored bytes fail their checksum: the disk changed them. They are quarantined; push the file again.',
   BLOB_KEY_BAD: 'A stored object is named by 64 lower-case hexadecimal digits. Correct the name.',
@@ -20,6 +19,7 @@ export const STORED_MEANINGS: Readonly<Record<string, string>> = {
   DATABASE_NEWER: 'The database was written by a newer xorbit. Update xorbit.',
   EPOCH_UNKNOWN: 'This CAS address is no longer served. Ask the Hub for a token, which brings the new address.',
   FILE_NOT_FOUND: 'No such file is here for this account. Check the hash, or push the file.',
+  FOLDER_UNUSABLE: 'The folder cannot be created or locked. Choose one that is writable and has room.',
   GRANT_UNKNOWN: 'This server grants no upload elsewhere. Post the xorb itself.',
   LAYOUT_UNKNOWN: 'The home folder has a layout that this program does not know. Update xorbit, or use another --home.',
   LFS_OID_MISMATCH: 'The bytes sent are not the LFS object that was announced. Nothing was kept; send the file again.',

@@ -1,7 +1,7 @@
 /** The administration of the server of a home: on its files while no process holds them, else through its API. */
-import { readFile } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { AppError } from '../base/app-error.ts'
+import { AppError, systemCode } from '../base/app-error.ts'
 import { systemClock } from '../base/clock.ts'
 import { runFiles } from '../base/config.ts'
 import { HttpClient } from '../base/http-client.ts'
@@ -10,35 +10,76 @@ import { type Home, openHome } from '../store/home.ts'
 import { AccountsAdmin, type Admin } from './admin.ts'
 import { RemoteAdmin } from './remote-admin.ts'
 
-export async function withAdmin<T>(path: string, action: (admin: Admin) => Promise<T>): Promise<T> {
+export interface WithAdminOptions {
+  /** The home must be there: reading makes none. */
+  readonly isReading?: boolean
+}
+
+/** Another command holds a stopped home for about as long as it takes to write a row. */
+const PATIENCE_MS = 5_000
+const AGAIN_MS = 100
+
+export async function withAdmin<T>(
+  path: string,
+  action: (admin: Admin) => Promise<T>,
+  options: WithAdminOptions = {},
+): Promise<T> {
+  if (options.isReading === true && (await readIfThere(join(path, 'layout-version'))) === null) {
+    throw new AppError('not-found', 'HOME_MISSING', `There is no server's home at ${path}: see --home`)
+  }
   const home = await openUnlessServed(path)
   if (home === null) return withServer(path, action)
-  const accounts = Accounts.open(join(path, 'accounts.db'), systemClock)
   try {
-    return await action(new AccountsAdmin(accounts))
+    // A server that was killed left its address: nobody serves this home now.
+    await rm(runFiles(path).url, { force: true })
+    const accounts = Accounts.open(join(path, 'accounts.db'), systemClock)
+    try {
+      return await action(new AccountsAdmin(accounts))
+    } finally {
+      accounts.close()
+    }
   } finally {
-    accounts.close()
     home.lock.release()
   }
 }
 
+/** Null when a server holds the home: one that listens says where. */
 async function openUnlessServed(path: string): Promise<Home | null> {
-  try {
-    return await openHome(path, systemClock)
-  } catch (error) {
-    if (error instanceof AppError && error.code === 'FOLDER_IN_USE') return null
-    throw error
+  const untilMs = systemClock.monotonicMs() + PATIENCE_MS
+  for (;;) {
+    try {
+      return await openHome(path, systemClock)
+    } catch (error) {
+      if (!(error instanceof AppError && error.code === 'FOLDER_IN_USE')) throw error
+      if ((await readIfThere(runFiles(path).url)) !== null) return null
+      if (systemClock.monotonicMs() > untilMs) throw error
+    }
+    await systemClock.sleep(AGAIN_MS)
   }
 }
 
 async function withServer<T>(path: string, action: (admin: Admin) => Promise<T>): Promise<T> {
-  const { url, token } = runFiles(path)
+  const files = runFiles(path)
+  const url = await readIfThere(files.url)
+  if (url === null) throw new AppError('busy', 'FOLDER_IN_USE', `The server of ${path} is just ending: try again`)
+  const token = await readIfThere(files.token)
+  if (token === null) {
+    const message = `There is no admin token in this home (${files.token}): stop the server to work on it`
+    throw new AppError('usage', 'ADMIN_TOKEN_MISSING', message)
+  }
   const http = new HttpClient({ env: process.env })
   try {
-    return await action(
-      new RemoteAdmin(http, (await readFile(url, 'utf8')).trim(), (await readFile(token, 'utf8')).trim()),
-    )
+    return await action(new RemoteAdmin(http, url, token))
   } finally {
     await http.close()
+  }
+}
+
+async function readIfThere(path: string): Promise<string | null> {
+  try {
+    return (await readFile(path, 'utf8')).trim()
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return null
+    throw error
   }
 }

@@ -5,7 +5,7 @@ import { cancelled } from '../base/retry.ts'
 import type { RepoType } from '../hub/repo-id.ts'
 import { parseModelRef } from '../models/model-ref.ts'
 import { isOn } from '../transfer/hf-home.ts'
-import type { HubClient } from '../transfer/hub-client.ts'
+import type { HubClient, PreuploadAnswer } from '../transfer/hub-client.ts'
 import { type HubChoice, openHub } from '../transfer/hub-location.ts'
 import { formatRepo, type HubRepo } from '../transfer/hub-repo.ts'
 import { listLocalFiles } from '../transfer/local-files.ts'
@@ -15,6 +15,8 @@ import { type PushJob, type PushOutcome, planPush, pushFiles } from '../transfer
 import { oneOf } from './pull.ts'
 
 const UPLOADS = 4
+const MADE_BY_PUSH = new Set(['REPO_NOT_FOUND', 'REVISION_NOT_FOUND'])
+const NOTHING_THERE = { answers: new Map<string, PreuploadAnswer>(), commit: null, ignored: [] }
 
 export interface PushOptions extends HubChoice {
   /** NS/NAME, hf://… or an address; with a branch as revision. */
@@ -49,8 +51,10 @@ export async function push(options: PushOptions): Promise<PushResult> {
   const startMs = clock.monotonicMs()
   const ref = parseModelRef(options.repo, { type: options.repoType })
   const revision = oneOf(ref.revision, options.revision, '--revision') ?? 'main'
-  const isWanted = pathFilter(options)
-  const files = (await listLocalFiles(options.paths ?? [])).filter(({ path }) => isWanted(path))
+  if (/^[0-9a-f]{40}$/.test(revision)) {
+    throw new AppError('usage', 'REVISION_UNEXPECTED', `${revision} is a commit, and one pushes to a branch: name one`)
+  }
+  const files = await listLocalFiles(options.paths ?? [], { isWanted: pathFilter(options), signal })
   if (files.length === 0)
     throw new AppError('usage', 'NOTHING_TO_PUSH', 'No file is left to push: check paths and globs')
   const hub = await openHub({ ...options, endpoint: oneOf(ref.endpoint, options.endpoint, '--endpoint') })
@@ -91,7 +95,11 @@ async function prepareRepo(hub: HubClient, repo: HubRepo, revision: string, { is
 }
 
 async function planOnly(job: PushJob): Promise<PushOutcome> {
-  const { answers, commit, ignored } = await planPush(job)
+  const { answers, commit, ignored } = await planPush(job).catch((error: unknown) => {
+    // A push would make what is not there yet.
+    if (error instanceof AppError && MADE_BY_PUSH.has(error.code)) return NOTHING_THERE
+    throw error
+  })
   for (const { path, size, localPath } of job.files) {
     if (answers.get(path)?.ignore) continue
     const file = { path, bytes: size, fileHash: null, sha256: null, localPath, source: 'disk' } as const

@@ -13,15 +13,18 @@ export interface RepoOptions extends HubChoice {
   readonly signal?: AbortSignal | undefined
 }
 
-/** Makes an empty repository, unless there is one; gives its name and address. */
+/** Makes an empty repository, unless there is one (`made` is false then); gives its name and address. */
 export async function createRepo(
   options: RepoOptions & { isPrivate: boolean },
-): Promise<{ repo: string; url: string }> {
+): Promise<{ repo: string; url: string; made: boolean }> {
   const ref = refOf(options)
+  if (!ref.repo.id.includes('/')) {
+    throw new AppError('usage', 'REF_BAD', `${options.repo} names no owner: give OWNER/NAME`)
+  }
   const hub = await openHub({ ...options, endpoint: oneOf(ref.endpoint, options.endpoint, '--endpoint') })
   try {
-    await hub.createRepo(ref.repo, { isPrivate: options.isPrivate }, options.signal)
-    return { repo: formatRepo(ref.repo), url: `${hub.endpoint}/${formatRepo(ref.repo)}` }
+    const made = await hub.createRepo(ref.repo, { isPrivate: options.isPrivate }, options.signal)
+    return { repo: formatRepo(ref.repo), url: `${hub.endpoint}/${formatRepo(ref.repo)}`, made }
   } finally {
     await hub.http.close()
   }

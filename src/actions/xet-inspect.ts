@@ -55,7 +55,8 @@ async function inspectXorb(path: string): Promise<InspectedXorb> {
   const onTail = (bytes: Uint8Array) => {
     tail = bytes
   }
-  for await (const { hash, plain, record } of readXorbChunks(readLocalFile(path), { onTail })) {
+  const reading = readXorbChunks(readLocalFile(path), { onTail })
+  for await (const { hash, plain, record } of orNoXorb(reading, path)) {
     const scheme = record[4] as number
     storedBytes += record.length
     recordEnds.push(storedBytes)
@@ -76,6 +77,20 @@ async function inspectXorb(path: string): Promise<InspectedXorb> {
     footer: tail.length > 0,
     schemes,
     chunks,
+  }
+}
+
+/** What fails before its first chunk is no damaged xorb but none. */
+async function* orNoXorb<T>(chunks: AsyncIterable<T>, path: string): AsyncGenerator<T> {
+  let count = 0
+  try {
+    for await (const chunk of chunks) {
+      count++
+      yield chunk
+    }
+  } catch (error) {
+    if (count > 0 || !(error instanceof AppError) || !['integrity', 'damaged'].includes(error.kind)) throw error
+    throw new AppError('malformed', error.code, `${path} is no xorb: ${error.message}`, { cause: error })
   }
 }
 

@@ -55,3 +55,10 @@ test('a file that begins like a shard and is larger than any is not read', async
   await file.close()
   await expect(inspectFile(path)).rejects.toMatchObject({ kind: 'too-large', code: 'SHARD_TOO_LARGE' })
 })
+
+test.each(['hello, I am text and no xorb at all', '\0\x10\0\0\x02\x10\0\0 and more'.repeat(500), ''])(
+  'a file that is no xorb is malformed, not damaged: %j',
+  async (text) => {
+    await expect(inspectFile(await put('file', text))).rejects.toMatchObject({ kind: 'malformed' })
+  },
+)

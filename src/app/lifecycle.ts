@@ -1,17 +1,21 @@
 /**
- * A server from start to stop: lock the home, open the parts, make the first user of a new home, listen, tell commands
+ * A server from start to stop: lock the home, open the parts, make the first user where nobody runs the server, listen, tell commands
  * on the same machine where it is; on stop finish what runs, close, unlock.
  */
 import { readFile, rm, stat } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { AppError, systemCode } from '../base/app-error.ts'
 import { writeFileAtomically } from '../base/atomic-file.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { runFiles } from '../base/config.ts'
 import type { Log } from '../base/log.ts'
 import { VERSION } from '../base/version.ts'
+import { parsePublicUrl, setPublicUrl } from '../http/origin.ts'
 import type { Accounts } from '../hub/accounts.ts'
 import { openHome } from '../store/home.ts'
+import { lowSpace } from '../store/space.ts'
+import { WriteProbe } from '../store/write-probe.ts'
 import { type Composition, compose } from './compose.ts'
 
 const PRIVATE = 0o600
@@ -21,6 +25,8 @@ const DRAIN_MS = 8_000
 
 export interface ServeOptions {
   readonly home: string
+  /** What clients reach through a proxy: URLs in answers to it begin so. */
+  readonly publicUrl?: string | undefined
   readonly host: string
   readonly port: number
   readonly allowedHosts: readonly string[]
@@ -42,13 +48,16 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
   const clock = systemClock
   const home = await openHome(path, clock)
   const reasons: string[] = ['starting']
-  const health = { version: VERSION, notReady: () => reasons }
+  const probe = new WriteProbe(join(runFiles(path).folder, 'probe'), clock)
+  const notReady = async () => [...reasons, ...lowSpace(path), ...(await probe.failure())]
+  const health = { version: VERSION, notReady }
   let parts: Composition | null = null
   try {
     const allowedHosts = [...options.allowedHosts, options.host].map((name) => name.toLowerCase())
     parts = await compose({ home: path, allowedHosts, health, clock, log })
     const token = await firstToken(path, parts.accounts, options.firstUser)
     checkExposure(options.host, parts.accounts)
+    if (options.publicUrl !== undefined) setPublicUrl(parts.server, parsePublicUrl(options.publicUrl))
     const url = await listen(parts, options)
     await tellWhere(path, url)
     reasons.length = 0
@@ -75,11 +84,28 @@ async function firstToken(home: string, accounts: Accounts, user: string): Promi
     throw new AppError('usage', 'TOKEN_FILE_EXPOSED', `Others may read ${file}: chmod 600 it, or revoke the token`)
   }
   if (mode !== null) return (await readFile(file, 'utf8')).trim()
-  if (accounts.listUsers().length > 0) return null
-  accounts.createUser(user, { admin: true })
-  const { token } = accounts.createToken(user, { scope: 'admin', name: FIRST_TOKEN_NAME })
+  const name = takeFirstUser(accounts, user)
+  if (name === null) return null
+  const { token } = accounts.createToken(name, { scope: 'admin', name: FIRST_TOKEN_NAME })
   await writeFileAtomically(file, `${token}\n`, PRIVATE)
   return token
+}
+
+/**
+ * Whom the first token is for; null when there is somebody who runs the server. A token that nobody ever used and whose
+ * file is not there was lost by a crash before the file was written: it is replaced.
+ */
+function takeFirstUser(accounts: Accounts, wanted: string): string | null {
+  const admin = accounts.listUsers().find((user) => user.admin)
+  if (admin === undefined) {
+    if (accounts.findUser(wanted) === null) accounts.createUser(wanted, { admin: true })
+    return wanted
+  }
+  const tokens = accounts.listTokens()
+  const lost = tokens.find(({ name, scope, usedMs }) => name === FIRST_TOKEN_NAME && scope === 'admin' && !usedMs)
+  if (lost === undefined) return tokens.length === 0 ? admin.name : null
+  accounts.revokeToken({ token: lost.id })
+  return lost.user
 }
 
 /** A server that others can reach has tokens that somebody chose. */

@@ -1,8 +1,8 @@
-import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { writeFileAtomically } from './atomic-file.ts'
+import { makeFolder, writeFileAtomically } from './atomic-file.ts'
 
 let root = ''
 beforeAll(async () => {
@@ -23,4 +23,17 @@ test('a name that cannot be taken leaves no temp either', async () => {
   await writeFileAtomically(join(root, 'taken/x'), 'x')
   await expect(writeFileAtomically(join(root, 'taken'), 'y')).rejects.toThrow()
   expect((await readdir(root)).filter((name) => name.endsWith('.tmp'))).toEqual([])
+})
+
+test('a place where no folder can be is refused at once, and a file in the way is named', async () => {
+  await expect(makeFolder('/proc/xorbit/run')).rejects.toMatchObject({ kind: 'usage', code: 'FOLDER_UNUSABLE' })
+  await writeFile(join(root, 'file'), 'x')
+  await expect(makeFolder(join(root, 'file'))).rejects.toMatchObject({ code: 'EEXIST' })
+  await expect(makeFolder(join(root, 'file/below'))).rejects.toMatchObject({ code: 'ENOTDIR' })
+})
+
+test('many make one folder at once', async () => {
+  const path = join(root, 'm/a/n/y')
+  await Promise.all(Array.from({ length: 8 }, () => makeFolder(path, 0o700)))
+  expect((await stat(path)).mode & 0o777).toBe(0o700)
 })

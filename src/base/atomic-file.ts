@@ -3,9 +3,9 @@
  * (or in a folder of the same file system), write, length check, fsync, rename, fsync of every folder that changed.
  */
 import { randomUUID } from 'node:crypto'
-import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { AppError } from './app-error.ts'
+import { AppError, systemCode } from './app-error.ts'
 
 /** Writes `content` to `path`, replacing what is there. `mode` is that of the file. */
 export async function writeFileAtomically(path: string, content: Uint8Array | string, mode = 0o644): Promise<void> {
@@ -45,13 +45,35 @@ export async function writeFully(file: FileHandle, bytes: Uint8Array, position?:
   }
 }
 
-/** Creates a folder and its parents and makes each new level durable. */
+/**
+ * Creates a folder and its parents and makes each new level durable. Level by level: Node's own way never ends where the
+ * system refuses a folder as if its parent were missing, as below /proc.
+ */
 export async function makeFolder(path: string, mode = 0o777): Promise<void> {
-  const first = await mkdir(path, { recursive: true, mode })
-  if (first === undefined) return
-  for (let made = path; ; made = dirname(made)) {
-    await syncFolder(dirname(made))
-    if (made === first || dirname(made) === made) return
+  if ((await tryFolder(path, mode)) === 'made') return
+  await makeFolder(dirname(path), mode)
+  if ((await tryFolder(path, mode)) === 'made') return
+  throw new AppError('usage', 'FOLDER_UNUSABLE', `${path} cannot be created here: choose another folder`)
+}
+
+async function tryFolder(path: string, mode: number): Promise<'made' | 'parent missing'> {
+  try {
+    await mkdir(path, { mode })
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT' && dirname(path) !== path) return 'parent missing'
+    if (await isFolder(path)) return 'made'
+    throw error
+  }
+  await syncFolder(dirname(path))
+  return 'made'
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory()
+  } catch (error) {
+    if (systemCode(error) === null) throw error
+    return false
   }
 }
 

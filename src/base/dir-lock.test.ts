@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -35,4 +35,11 @@ test('a second process is refused with the name of the first, and let in when th
     holder.kill('SIGKILL')
     await rm(folder, { recursive: true })
   }
+})
+
+test('a lock file that is no lock file is not taken for another process', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'dir-lock-'))
+  await writeFile(join(folder, 'lock.db'), 'these are other bytes, of something else. '.repeat(100))
+  await expect(lockFolder(folder, systemClock)).rejects.toMatchObject({ kind: 'usage', code: 'FOLDER_UNUSABLE' })
+  await rm(folder, { recursive: true })
 })

@@ -10,6 +10,10 @@ import { AppError } from './app-error.ts'
 import { makeFolder, writeFileAtomically } from './atomic-file.ts'
 import type { Clock } from './clock.ts'
 
+const SQLITE_BUSY = 5
+/** FULL, and IOERR, which a failed write becomes. */
+const SQLITE_NO_SPACE: readonly number[] = [13, 10]
+
 export interface DirLock {
   release(): void
 }
@@ -23,10 +27,24 @@ export async function lockFolder(folder: string, clock: Clock): Promise<DirLock>
     db.exec('PRAGMA journal_mode=DELETE; PRAGMA busy_timeout=0; BEGIN EXCLUSIVE')
   } catch (cause) {
     db.close()
+    // Only a held lock means another process: a full or read-only disk says so itself.
+    if ((cause as { errcode?: unknown }).errcode !== SQLITE_BUSY) throw unusable(folder, cause)
     const who = await readFile(owner, 'utf8').catch(() => 'another process')
     throw new AppError('busy', 'FOLDER_IN_USE', `${folder} is in use by ${who.trim()}`, { cause })
   }
   const since = new Date(clock.nowMs()).toISOString()
-  await writeFileAtomically(owner, `${JSON.stringify({ pid: process.pid, host: hostname(), since })}\n`)
+  try {
+    await writeFileAtomically(owner, `${JSON.stringify({ pid: process.pid, host: hostname(), since })}\n`)
+  } catch (error) {
+    db.close()
+    throw error
+  }
   return { release: () => db.close() }
+}
+
+function unusable(folder: string, cause: unknown): AppError {
+  const { errcode } = cause as { errcode?: unknown }
+  const kind = typeof errcode === 'number' && SQLITE_NO_SPACE.includes(errcode & 0xff) ? 'no-space' : 'usage'
+  const message = `${folder} cannot be locked (${(cause as Error).message}): it must be writable and have room`
+  return new AppError(kind, 'FOLDER_UNUSABLE', message, { cause })
 }

@@ -53,3 +53,8 @@ export function checkHeaders(headers: Readonly<Record<string, string>>): Readonl
 function hasControl(text: string): boolean {
   return /\p{Cc}/u.test(text)
 }
+
+/** This machine itself: what is sent there is not for a proxy to see. */
+export function isLoopback({ hostname }: URL): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname)
+}

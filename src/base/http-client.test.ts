@@ -143,7 +143,7 @@ test('ends within a moment when cancelled', async () => {
   await expect(sending).rejects.toMatchObject({ kind: 'cancelled' })
 })
 
-test('goes through a proxy of the environment, leaves NO_PROXY out, and names a proxy that wants credentials', async () => {
+test('goes through a proxy of the environment, leaves NO_PROXY and loopback out, and names a proxy that wants credentials', async () => {
   const tunnels: string[] = []
   const proxy = createServer((request, response) => {
     tunnels.push(request.url ?? '')
@@ -151,20 +151,53 @@ test('goes through a proxy of the environment, leaves NO_PROXY out, and names a 
   })
   proxy.on('connect', (request, socket, head) => {
     tunnels.push(request.url ?? '')
-    const [host, port] = (request.url ?? '').split(':')
-    const upstream = connect(Number(port), host, () => {
+    const port = (request.url ?? '').split(':')[1]
+    const upstream = connect(Number(port), '127.0.0.1', () => {
       socket.write('HTTP/1.1 200 OK\r\n\r\n')
       upstream.write(head)
       upstream.pipe(socket).pipe(upstream)
     })
   })
   const address = await listen(proxy)
+  // This machine by a name that is not its loopback.
+  const outside = origin.url.replace('127.0.0.1', '0.0.0.0')
   const proxied = new HttpClient({ env: { HTTP_PROXY: address } })
-  await proxied.json({ url: `${origin.url}/echo` })
+  await proxied.json({ url: `${outside}/echo` })
   expect(tunnels).toHaveLength(1)
-  await expect(proxied.json({ url: `${origin.url}/locked` })).rejects.toMatchObject({ code: 'PROXY_REFUSED' })
-  const direct = new HttpClient({ env: { HTTP_PROXY: address, NO_PROXY: '127.0.0.1' } })
-  await direct.json({ url: `${origin.url}/echo` })
+  await expect(proxied.json({ url: `${outside}/locked` })).rejects.toMatchObject({ code: 'PROXY_REFUSED' })
+  const direct = new HttpClient({ env: { HTTP_PROXY: address, NO_PROXY: '0.0.0.0' } })
+  await direct.json({ url: `${outside}/echo` })
+  expect(tunnels).toHaveLength(2)
+  for (const host of ['127.0.0.1', 'localhost']) {
+    await proxied.json({ url: `${origin.url.replace('127.0.0.1', host)}/echo` })
+  }
   expect(tunnels).toHaveLength(2)
   await Promise.all([proxied.close(), direct.close(), closeServer(proxy)])
+})
+
+test('a DELETE whose answer was lost has worked when it comes again and finds nothing', async () => {
+  let deletes = 0
+  const server = createServer((request, response) => {
+    if (request.url === '/never') return response.writeHead(404).end()
+    if (deletes++ === 0) return request.socket.destroy()
+    response.writeHead(404).end()
+  })
+  const url = await listen(server)
+  const reply = await client.send({ url, method: 'DELETE' })
+  await reply.close()
+  expect([reply.status, deletes]).toEqual([404, 2])
+  await expect(client.send({ url: `${url}/never`, method: 'DELETE' })).rejects.toMatchObject({ code: 'NOT_FOUND' })
+  await closeServer(server)
+})
+
+test('an origin without space is not asked again', async () => {
+  let asked = 0
+  const server = createServer((_request, response) => {
+    asked++
+    response.writeHead(507).end()
+  })
+  const refused = client.send({ url: await listen(server), method: 'PUT', body: 'x' })
+  await expect(refused).rejects.toMatchObject({ kind: 'no-space', code: 'UPSTREAM_FULL' })
+  expect(asked).toBe(1)
+  await closeServer(server)
 })

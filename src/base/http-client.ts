@@ -2,7 +2,7 @@
  * The one outbound HTTP client. Everything a library's fetch lets pass is checked here: lengths, ranges, encodings,
  * redirects, sizes, silence.
  *
- * - Proxies from HTTP(S)_PROXY and NO_PROXY; authorities from SSL_CERT_FILE, REQUESTS_CA_BUNDLE or an option, besides
+ * - Proxies from HTTP(S)_PROXY and NO_PROXY, never for this machine itself; authorities from SSL_CERT_FILE, REQUESTS_CA_BUNDLE or an option, besides
  *   the built-in ones and NODE_EXTRA_CA_CERTS. HTTP/1.1 only.
  * - Redirects are followed here, at most 10, to http and https only, never from https to http; Authorization is
  *   dropped for good when the origin changes.
@@ -13,13 +13,21 @@
 import { readFileSync } from 'node:fs'
 import { Readable } from 'node:stream'
 import { getCACertificates } from 'node:tls'
-import { type Dispatcher, EnvHttpProxyAgent, request as undiciRequest } from 'undici'
+import { Agent, type Dispatcher, EnvHttpProxyAgent, request as undiciRequest } from 'undici'
 import { AppError } from './app-error.ts'
 import { type ByteRange, formatRange, parseContentRange } from './byte-range.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { Env } from './config.ts'
 import { Deadline } from './deadline.ts'
-import { badRedirect, checkHeaders, checkUrl, isRedirect, redirectTarget, withoutCredentials } from './http-address.ts'
+import {
+  badRedirect,
+  checkHeaders,
+  checkUrl,
+  isLoopback,
+  isRedirect,
+  redirectTarget,
+  withoutCredentials,
+} from './http-address.ts'
 import { htmlError, JSON_BYTES_MAX, looksLikeHtml, parseReply, readStart, readWhole } from './http-body.ts'
 import { connectionError, statusError } from './http-failure.ts'
 import { RETRY_POLICY, type RetryPolicy, withRetries } from './retry.ts'
@@ -73,25 +81,29 @@ export interface HttpReply {
 }
 
 export class HttpClient {
-  readonly #dispatcher: Dispatcher
+  /** By the environment's proxies. */
+  readonly #outward: Dispatcher
+  readonly #direct: Dispatcher
   readonly #options: HttpClientOptions
   readonly #clock: Clock
 
   constructor(options: HttpClientOptions = {}) {
     this.#options = options
     this.#clock = options.clock ?? systemClock
-    this.#dispatcher = createDispatcher(options)
+    const { outward, direct } = createDispatchers(options)
+    this.#outward = outward
+    this.#direct = direct
   }
 
   /** Sends once (retrying as its kind allows) and gives the reply with its body unread; refused statuses throw. */
   async send(request: HttpRequest): Promise<HttpReply> {
-    return this.#retrying(request, () => this.#attempt(request))
+    return this.#retrying(request, (again) => this.#attempt(again))
   }
 
   /** As `send`, and `read` consumes the reply inside the attempt, so that a broken body is retried too. */
   async exchange<T>(request: HttpRequest, read: (reply: HttpReply) => Promise<T>): Promise<T> {
-    return this.#retrying(request, async () => {
-      const reply = await this.#attempt(request)
+    return this.#retrying(request, async (again) => {
+      const reply = await this.#attempt(again)
       try {
         return await read(reply)
       } finally {
@@ -131,13 +143,20 @@ export class HttpClient {
   }
 
   async close(): Promise<void> {
-    await this.#dispatcher.destroy()
+    await Promise.all([this.#outward.destroy(), this.#direct.destroy()])
   }
 
-  #retrying<T>(request: HttpRequest, task: () => Promise<T>): Promise<T> {
-    if (!(request.idempotent ?? request.method !== 'POST')) return task()
+  #retrying<T>(request: HttpRequest, task: (request: HttpRequest) => Promise<T>): Promise<T> {
+    if (!(request.idempotent ?? request.method !== 'POST')) return task(request)
     const { retry = RETRY_POLICY } = this.#options
-    return withRetries(task, { policy: retry, clock: this.#clock, signal: request.signal })
+    // A DELETE whose answer was lost finds nothing when it comes again: it has worked.
+    const again = request.method === 'DELETE' ? { ...request, accept: [...(request.accept ?? []), 404] } : request
+    let attempts = 0
+    return withRetries(() => task(attempts++ === 0 ? request : again), {
+      policy: retry,
+      clock: this.#clock,
+      signal: request.signal,
+    })
   }
 
   async #attempt(request: HttpRequest): Promise<HttpReply> {
@@ -179,7 +198,7 @@ export class HttpClient {
           ...(request.bodyLength === undefined ? {} : { 'content-length': String(request.bodyLength) }),
         },
         body: bodyOf(request.body, deadline),
-        dispatcher: this.#dispatcher,
+        dispatcher: isLoopback(url) ? this.#direct : this.#outward,
         signal: deadline.signal,
         headersTimeout: 0,
         bodyTimeout: 0,
@@ -202,20 +221,24 @@ export class HttpClient {
   }
 }
 
-function createDispatcher({ env = process.env, caFile }: HttpClientOptions): Dispatcher {
+function createDispatchers({ env = process.env, caFile }: HttpClientOptions) {
   const file = caFile ?? env.SSL_CERT_FILE ?? env.REQUESTS_CA_BUNDLE
   const tls = file ? { ca: [...getCACertificates('default'), readFileSync(file, 'utf8')] } : {}
-  return new EnvHttpProxyAgent({
+  const common = {
     allowH2: false,
     connections: CONNECTIONS_PER_ORIGIN,
     maxHeaderSize: REPLY_HEADER_BYTES_MAX,
     connect: { ...tls, timeout: CONNECT_MS },
+  }
+  const outward = new EnvHttpProxyAgent({
+    ...common,
     requestTls: tls,
     proxyTls: tls,
     httpProxy: env.http_proxy ?? env.HTTP_PROXY ?? '',
     httpsProxy: env.https_proxy ?? env.HTTPS_PROXY ?? '',
     noProxy: env.no_proxy ?? env.NO_PROXY ?? '',
   })
+  return { outward, direct: new Agent(common) }
 }
 
 interface ReplyContext {

@@ -24,6 +24,7 @@ const KIND_OF_STATUS: Readonly<Record<number, readonly [ErrorKind, string]>> = {
   501: ['unsupported', 'NOT_IMPLEMENTED'],
   503: ['busy', 'UPSTREAM_BUSY'],
   504: ['timeout', 'UPSTREAM_TIMEOUT'],
+  507: ['no-space', 'UPSTREAM_FULL'],
 }
 
 const HUB_CODES: Readonly<Record<string, string>> = {

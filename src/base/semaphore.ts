@@ -12,6 +12,11 @@ export class Semaphore {
     this.#free = total
   }
 
+  /** How many wait. */
+  get waiting(): number {
+    return this.#waiting.length
+  }
+
   /** Resolves when `units` are reserved; call the result exactly once to give them back. */
   async acquire(units = 1, signal?: AbortSignal): Promise<() => void> {
     signal?.throwIfAborted()

@@ -9,9 +9,11 @@ import { findDamaged, type Holdings, type Xorb } from './holdings.ts'
 import { ingestFile } from './ingest-file.ts'
 import { readTerm } from './read-term.ts'
 import { fileName, repoName, xorbName } from './rights.ts'
+import { withTurn } from './turn.ts'
 
 /** Each holds one xorb in memory, plain and packed. */
 const INGESTS_MAX = 4
+const INGEST_WAIT_MS = 60_000
 const SAME_SHA256_MAX = 16
 
 export class LocalCasFiles implements CasFiles {
@@ -58,7 +60,10 @@ export class LocalCasFiles implements CasFiles {
   }
 
   async ingest(account: string, body: AsyncIterable<Uint8Array>, expected: IngestOptions): Promise<StoredFile> {
-    const hash = await this.#ingests.run(() => ingestFile(this.#holdings, account, body, expected))
+    const turn = { clock: this.#holdings.clock, waitMs: INGEST_WAIT_MS }
+    const hash = await withTurn(this.#ingests, body, turn, (watched) =>
+      ingestFile(this.#holdings, account, watched, expected),
+    )
     return { hash, size: expected.size, sha256: expected.sha256 }
   }
 

@@ -5,10 +5,13 @@ import type { Clock } from '../base/clock.ts'
 const SLICE_MS = 10
 
 export class Pacer {
+  /** When it aborts, nobody wants the work any more: the next pause throws its reason. */
+  readonly signal: AbortSignal | undefined
   readonly #clock: Clock
   #sliceStart: number
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, signal?: AbortSignal) {
+    this.signal = signal
     this.#clock = clock
     this.#sliceStart = clock.monotonicMs()
   }
@@ -20,6 +23,7 @@ export class Pacer {
 
   async pause(): Promise<void> {
     await nextTurn()
+    this.signal?.throwIfAborted()
     this.#sliceStart = this.#clock.monotonicMs()
   }
 }

@@ -72,7 +72,7 @@ export async function verifySha256(
   onBytes: (count: number) => void,
 ): Promise<void> {
   const sha256 = createHash('sha256')
-  await holdings.sha256Passes.run(async () => {
+  const pass = async () => {
     for (const term of entry.terms()) {
       const xorb = await getXorb(holdings, term.xorb)
       for await (const plain of readTerm(holdings.blobs, xorb, term, { trusted: true })) {
@@ -81,7 +81,8 @@ export async function verifySha256(
         if (pacer.isDue) await pacer.pause()
       }
     }
-  })
+  }
+  await holdings.sha256Passes.run(pass, 1, pacer.signal)
   const actual = sha256.digest('hex')
   if (actual !== file.sha256) {
     throw refused('SHA256_MISMATCH', `File ${hash} has SHA-256 ${actual}, the shard claims ${file.sha256}`)

@@ -9,8 +9,8 @@ export interface CommandRow {
   readonly words: string
   readonly args: string
   readonly summary: string
-  /** Flags in commander's form, each with its meaning. */
-  readonly flags: readonly (readonly [flag: string, meaning: string])[]
+  /** Flags in commander's form, each with its meaning. One value each: a list would eat the arguments after it. */
+  readonly flags: readonly (readonly [flag: string, meaning: string, repeatable?: 'repeatable'])[]
   readonly alias?: string
   readonly load: () => Promise<{ run: Run }>
 }
@@ -30,8 +30,8 @@ const REPO = [
   ['--revision <rev>', 'branch, tag or commit (default: main)'],
 ] as const
 const CHOOSE = [
-  ['--include <glob...>', 'only files that match'],
-  ['--exclude <glob...>', 'no files that match'],
+  ['--include <glob>', 'only files that match; may be given several times', 'repeatable'],
+  ['--exclude <glob>', 'no files that match; may be given several times', 'repeatable'],
 ] as const
 const PROGRESS = ['--progress <mode>', 'auto, tty, plain, json or none'] as const
 
@@ -42,9 +42,10 @@ export const COMMANDS: readonly CommandRow[] = [
     summary: 'run the server in the foreground',
     flags: [
       HOME,
+      ['--public-url <url>', 'address of a proxy before this server, such as https://hub.example; it must keep Host'],
       ['--port <number>', 'port to listen on, 0 for a free one (default: 9672)'],
       ['--host <address>', 'address to listen on (default: 127.0.0.1)'],
-      ['--allow-host <name...>', 'further host names under which clients reach this server'],
+      ['--allow-host <name>', 'further host name under which clients reach this server', 'repeatable'],
       ['--user <name>', 'name of the first user of a new home (default: admin)'],
     ],
     load: () => import('./commands/serve.ts'),

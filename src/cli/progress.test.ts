@@ -1,9 +1,17 @@
 import { expect, test } from 'vitest'
 import { ManualClock } from '../base/clock.ts'
 import { createIo } from './output.ts'
-import { formatBytes, formatSeconds, Progress, type ProgressMode, printable, progressMode } from './progress.ts'
+import {
+  countOf,
+  formatBytes,
+  formatSeconds,
+  Progress,
+  type ProgressMode,
+  printable,
+  progressMode,
+} from './progress.ts'
 
-function watch(mode: ProgressMode, secondsBetween: number) {
+function watch(mode: ProgressMode, secondsBetween: number, columns = 100) {
   const out: string[] = []
   const err: string[] = []
   const streams = {
@@ -12,7 +20,7 @@ function watch(mode: ProgressMode, secondsBetween: number) {
   }
   const io = createIo({ json: mode === 'json' }, streams, new AbortController().signal)
   const clock = new ManualClock()
-  const progress = new Progress(mode, io, { write: (text) => err.push(text), columns: 100 }, clock)
+  const progress = new Progress(mode, io, { write: (text) => err.push(text), columns }, clock)
   progress.on({ event: 'plan', files: 2, bytes: 4_000_000 })
   for (let i = 0; i < 4; i++) {
     clock.advance(secondsBetween)
@@ -31,6 +39,12 @@ test('redraws one line on a terminal, within its width, and wipes it at the end'
   expect(err[1]?.split('\x1b[2K')[1]?.length).toBeLessThan(100)
   expect(err.at(-1)).toBe('\r\x1b[2K')
   expect(err.slice(0, 4).join('')).not.toContain('\x1b[31m')
+})
+
+test('leaves the bar out where there is no room for it', () => {
+  const line = watch('tty', 1, 20).err[1]?.split('\x1b[2K')[1]
+  expect(line).toContain(' 50 %  2.00 MB')
+  expect(line?.length).toBeLessThan(20)
 })
 
 test('says a line every ten seconds where there is no terminal', () => {
@@ -65,6 +79,10 @@ test.each([
   [1_073_741_824, '1.07 GB'],
 ])('writes %d bytes as %s', (bytes, text) => {
   expect(formatBytes(bytes)).toBe(text)
+})
+
+test('counts one thing as one', () => {
+  expect([countOf(0, 'file'), countOf(1, 'file'), countOf(2, 'file')]).toEqual(['0 files', '1 file', '2 files'])
 })
 
 test('writes durations and foreign names for people', () => {

@@ -25,6 +25,7 @@ const TTY_EVERY_MS = 100
 const PLAIN_EVERY_MS = 10_000
 const JSON_EVERY_MS = 1000
 const BAR_CELLS = 24
+const COLUMNS_WITH_BAR = 60
 
 export class Progress {
   readonly #mode: ProgressMode
@@ -82,16 +83,19 @@ export class Progress {
     }
     const left = rate > 0 ? (this.#total - this.#done) / rate : Number.NaN
     const sizes = `${formatBytes(this.#done)} of ${formatBytes(this.#total)}`
-    const text = `${sizes}, ${formatBytes(rate)}/s, ${formatSeconds(left)} left, ${this.#filesDone} of ${this.#files} files`
+    const text = `${sizes}, ${formatBytes(rate)}/s, ${formatSeconds(left)} left, ${this.#filesDone} of ${countOf(this.#files, 'file')}`
     if (this.#mode === 'plain') {
       this.#screen.write(`${text}\n`)
       return
     }
     const part = this.#total > 0 ? Math.min(Math.max(this.#done / this.#total, 0), 1) : 0
     const full = Math.round(part * BAR_CELLS)
-    const bar = `${'█'.repeat(full)}${'░'.repeat(BAR_CELLS - full)} ${String(Math.floor(part * 100)).padStart(3)} %`
-    const line = `${bar}  ${text}  ${printable(this.#path)}`
-    this.#screen.write(`\r\x1b[2K${line.slice(0, (this.#screen.columns ?? 80) - 1)}`)
+    const percent = `${String(Math.floor(part * 100)).padStart(3)} %`
+    const columns = (this.#screen.columns || 80) - 1
+    // A narrow terminal has room for the figures, not for the bar.
+    const bar = columns < COLUMNS_WITH_BAR ? '' : `${'█'.repeat(full)}${'░'.repeat(BAR_CELLS - full)} `
+    const line = `${bar}${percent}  ${text}  ${printable(this.#path)}`
+    this.#screen.write(`\r\x1b[2K${line.slice(0, columns)}`)
     this.#drawn = true
   }
 }
@@ -110,6 +114,11 @@ export function progressMode(flags: Flags, io: Io, screen: ProgressScreen = proc
   if (io.quiet) return 'none'
   if (screen.isTTY === true && !io.json) return 'tty'
   return io.json ? 'none' : 'plain'
+}
+
+/** `1 file`, `2 files`. */
+export function countOf(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`
 }
 
 /** `1.5 MB`: decimal units, three digits. */

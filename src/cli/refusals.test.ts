@@ -12,6 +12,8 @@ test.each([
   ['rm', ['ns/name', 'file'], { json: true }, 'NOT_CONFIRMED'],
   ['repo', ['delete', 'ns/name'], {}, 'NOT_CONFIRMED'],
   ['repo', ['create', 'ns/name@main'], {}, 'REVISION_UNEXPECTED'],
+  ['repo', ['create', 'bad'], {}, 'REF_BAD'],
+  ['push', ['ns/name@0123456789012345678901234567890123456789', 'src'], {}, 'REVISION_UNEXPECTED'],
   ['cat', ['ns/name/file'], { json: true }, 'FLAG_INVALID'],
   ['cat', ['ns/name'], {}, 'PATH_MISSING'],
   ['pull', ['ns/name'], { repoType: 'modell' }, 'FLAG_INVALID'],

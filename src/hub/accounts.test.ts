@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -175,7 +175,36 @@ describe('listings and versions', () => {
     const db = new DatabaseSync(path)
     db.exec('PRAGMA user_version = 99')
     db.close()
-    expect(() => Accounts.open(path, clock)).toThrow(expect.objectContaining({ code: 'ACCOUNTS_TOO_NEW' }))
+    expect(() => Accounts.open(path, clock)).toThrow(expect.objectContaining({ code: 'DATABASE_NEWER' }))
     await rm(folder, { recursive: true })
   })
+})
+
+test('a database that takes no write still tells who asks', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'accounts-full-'))
+  const path = join(folder, 'accounts.db')
+  const full = Accounts.open(path, clock)
+  full.createUser('ann')
+  const { token } = full.createToken('ann', { scope: 'read' })
+  const other = new DatabaseSync(path)
+  other.exec("CREATE TRIGGER full BEFORE UPDATE ON tokens BEGIN SELECT RAISE(FAIL, 'disk full'); END")
+  expect(full.findCaller(token)).toMatchObject({ name: 'ann' })
+  other.exec('DROP TRIGGER full')
+  other.close()
+  clock.advance(61)
+  expect(full.findCaller(token)).toMatchObject({ name: 'ann' })
+  expect(full.listTokens('ann')[0]?.usedMs).toBe(clock.nowMs())
+  full.close()
+  await rm(folder, { recursive: true })
+})
+
+test('a database of somebody else is named damaged, and ours is private', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'accounts-damaged-'))
+  const path = join(folder, 'accounts.db')
+  Accounts.open(path, clock).close()
+  expect((await stat(path)).mode & 0o777).toBe(0o600)
+  await writeFile(path, 'these are other bytes, of something else. '.repeat(200))
+  const damaged = expect.objectContaining({ kind: 'damaged', code: 'DATABASE_DAMAGED' })
+  expect(() => Accounts.open(path, clock)).toThrow(damaged)
+  await rm(folder, { recursive: true })
 })

@@ -35,6 +35,8 @@ type Row = Record<string, SQLOutputValue>
 const SELECT = 'SELECT t.*, u.name AS user, u.admin AS admin FROM tokens t JOIN users u ON u.id = t.user_id'
 
 export class Tokens {
+  /** Uses that could not be noted, by token: tried again when they are noted the next time. */
+  readonly #unnoted = new Map<string, number>()
   readonly #db: DatabaseSync
   readonly #clock: Clock
 
@@ -81,7 +83,7 @@ export class Tokens {
     if (row === undefined || !timingSafeEqual(row.hash as Uint8Array, hash)) return null
     const nowMs = this.#clock.nowMs()
     if (row.used_ms === null || nowMs - Number(row.used_ms) > USED_PRECISION_MS) {
-      this.#db.prepare('UPDATE tokens SET used_ms = ? WHERE id = ?').run(nowMs, row.id as string)
+      noteUse(this.#db, { id: row.id as string, nowMs }, this.#unnoted)
     }
     const { name, scope, user } = infoOf(row)
     return { account: String(row.user_id), name: user, scope, tokenName: name, admin: row.admin === 1 }
@@ -113,4 +115,16 @@ function randomLetters(count: number): string {
     }
   }
   return text
+}
+
+/** Best effort: a disk that is full must not turn away those who read. Tried once per while, as it may take long. */
+function noteUse(db: DatabaseSync, { id, nowMs }: { id: string; nowMs: number }, unnoted: Map<string, number>): void {
+  if (nowMs - (unnoted.get(id) ?? 0) <= USED_PRECISION_MS) return
+  try {
+    db.prepare('UPDATE tokens SET used_ms = ? WHERE id = ?').run(nowMs, id)
+    unnoted.delete(id)
+  } catch (error) {
+    if (typeof (error as { errcode?: unknown }).errcode !== 'number') throw error
+    unnoted.set(id, nowMs)
+  }
 }

@@ -1,5 +1,5 @@
 /** Reads and writes the file of one blob: segments, then their table. Knows no names and no locks. */
-import { type FileHandle, open, readFile } from 'node:fs/promises'
+import { type FileHandle, open, readFile, rename, stat } from 'node:fs/promises'
 import { systemCode } from '../base/app-error.ts'
 import { writeFully } from '../base/atomic-file.ts'
 import {
@@ -74,6 +74,15 @@ export function formatMarks(copy: string, segments: readonly number[]): string {
 
 export async function openIfThere(path: string): Promise<FileHandle | null> {
   return ifThere(open(path))
+}
+
+/** Null when there is no such file. */
+export async function sizeIfThere(path: string): Promise<number | null> {
+  return (await ifThere(stat(path)))?.size ?? null
+}
+
+export async function renameIfThere(from: string, to: string): Promise<void> {
+  await ifThere(rename(from, to))
 }
 
 async function ifThere<T>(attempt: Promise<T>): Promise<T | null> {

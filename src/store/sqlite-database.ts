@@ -2,6 +2,7 @@
  * Opens a SQLite file the one way we trust: WAL, synchronous=FULL (a resolved commit survives a power cut), foreign
  * keys, a busy timeout, and its migrations run. The version is SQLite's `user_version`; a newer file is refused.
  */
+import { chmodSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { AppError } from '../base/app-error.ts'
 
@@ -12,6 +13,7 @@ export interface Migration {
 }
 
 const BUSY_MS = 5000
+const PRIVATE = 0o600
 const SQLITE_FULL = 13
 const SQLITE_BUSY = 5
 const SQLITE_CORRUPT = 11
@@ -22,6 +24,8 @@ export function openDatabase(path: string, migrations: readonly Migration[]): Da
   return explained(path, () => {
     const db = new DatabaseSync(path, { timeout: BUSY_MS })
     try {
+      // SQLite gives its log the mode of the file.
+      if (path !== ':memory:') chmodSync(path, PRIVATE)
       db.exec('PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON')
       migrate(db, path, migrations)
     } catch (error) {

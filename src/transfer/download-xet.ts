@@ -71,7 +71,7 @@ class Attempt {
     if (signal?.aborted) onAbort()
     signal?.addEventListener('abort', onAbort)
     try {
-      const known = await cas.findChunkList(claim.hash)
+      const known = await cas.findChunkList(claim.hash, claim.size)
       let firstChunk = 0
       for (let offset = 0; offset < claim.size; ) {
         const range = { start: offset, end: Math.min(offset + PLAN_BYTES_MAX, claim.size) }

@@ -6,7 +6,7 @@
 import { AppError } from '../base/app-error.ts'
 import type { HttpClient, HttpReply, HttpRequest } from '../base/http-client.ts'
 import type { RepoType } from '../hub/repo-id.ts'
-import { apiPath, encodePath, type HubRepo, webPath } from './hub-repo.ts'
+import { apiPath, encodePath, formatRepo, type HubRepo, webPath } from './hub-repo.ts'
 import * as shapes from './hub-shapes.ts'
 
 const PAGES_MAX = 100_000
@@ -115,8 +115,8 @@ export class HubClient {
     return { url: this.fileUrl(repo, revision, path), headers: this.headers(), signal }
   }
 
-  /** Makes the repository unless it exists. */
-  async createRepo(repo: HubRepo, options: { readonly isPrivate?: boolean }, signal?: AbortSignal): Promise<void> {
+  /** Makes the repository unless it exists; false when it did. Who wants it private never gets a public one. */
+  async createRepo(repo: HubRepo, options: { readonly isPrivate?: boolean }, signal?: AbortSignal): Promise<boolean> {
     const [organization, name] = repo.id.split('/')
     const body = JSON.stringify({
       name,
@@ -132,6 +132,12 @@ export class HubClient {
     await reply.close()
     // Who may not create may still write to what exists; the next call tells.
     if (reply.status === 403) await this.getCommit(repo, 'main', signal)
+    if (reply.status < 400) return true
+    if (options.isPrivate === true && !(await this.#get(apiPath(repo), shapes.RepoShape, signal)).private) {
+      const message = `${formatRepo(repo)} exists and is public: make it private first, or push without --private`
+      throw new AppError('conflict', 'REPO_PUBLIC', message)
+    }
+    return false
   }
 
   /** A new branch at the tip of main. */
@@ -167,7 +173,8 @@ export class HubClient {
       const path = `${apiPath(repo)}/preupload/${encodeURIComponent(revision)}`
       const { value, reply } = await this.#post(path, body, 'application/json', { signal, idempotent: true })
       const answer = shapes.shaped(shapes.PreuploadShape, value, reply.where)
-      commit = answer.commitOid ?? commit
+      // The first: when the branch moved between two batches, a commit onto this one is refused and all is asked anew.
+      commit ??= answer.commitOid ?? null
       for (const { path: name, uploadMode, shouldIgnore, oid } of answer.files) {
         answers.set(name, { mode: uploadMode, ignore: shouldIgnore === true, oid: oid ?? null })
       }

@@ -33,7 +33,7 @@ export const TreeShape = z.array(
   }),
 )
 
-export const CreateShape = z.object({ url: z.string().optional(), name: z.string().optional() })
+export const RepoShape = z.object({ private: z.boolean().optional() })
 
 export const PreuploadShape = z.object({
   files: z.array(

@@ -77,3 +77,29 @@ test.each([
   await expect(read()).rejects.toMatchObject({ kind: 'conflict', code: 'FILE_CHANGED' })
   await file.close()
 })
+
+test('what is left out need not be a file at all', async () => {
+  await put('one.txt')
+  await symlink(join(folder, 'no'), join(folder, 'broken'))
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(join(folder, 'socket'), resolve))
+  const isWanted = (path: string) => path.endsWith('.txt')
+  expect((await listLocalFiles([folder], { isWanted })).map(({ path }) => path)).toEqual(['one.txt'])
+  await new Promise((resolve) => server.close(resolve))
+})
+
+test('a link to a folder is followed, in a circle never', async () => {
+  await put('a/one.txt')
+  await symlink('a', join(folder, 'same'))
+  expect((await listLocalFiles([folder])).map(({ path }) => path)).toEqual(['a/one.txt', 'same/one.txt'])
+  await symlink('..', join(folder, 'a/up'))
+  await expect(listLocalFiles([folder])).rejects.toMatchObject({ kind: 'usage', code: 'LINK_BROKEN' })
+  const isWanted = (path: string) => !path.endsWith('up')
+  expect(await listLocalFiles([folder], { isWanted })).toHaveLength(2)
+})
+
+test('a walk can be stopped', async () => {
+  await put('one.txt')
+  const walk = listLocalFiles([folder], { signal: AbortSignal.abort() })
+  await expect(walk).rejects.toMatchObject({ kind: 'cancelled' })
+})

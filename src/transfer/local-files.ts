@@ -2,6 +2,7 @@
 import { type FileHandle, open, readdir, stat } from 'node:fs/promises'
 import { basename, join, posix } from 'node:path'
 import { AppError, systemCode } from '../base/app-error.ts'
+import { cancelled } from '../base/retry.ts'
 import { checkRepoPath } from '../base/safe-path.ts'
 import { statIfThere } from './content-check.ts'
 
@@ -12,15 +13,31 @@ export interface LocalFile {
   readonly size: number
 }
 
+export interface ListOptions {
+  /** By the path in the repository; what is left out need not be readable. */
+  readonly isWanted?: (path: string) => boolean
+  readonly signal?: AbortSignal | undefined
+}
+
+/** A folder being walked: the way to it, by which a link in a circle is known. */
+interface Walk extends Required<Pick<ListOptions, 'isWanted'>> {
+  readonly found: Map<string, LocalFile>
+  readonly ancestors: readonly string[]
+  readonly signal: AbortSignal | undefined
+}
+
 /** Each argument is a file, a folder (its contents are meant), or `PATH:DESTINATION` in the repository. */
-export async function listLocalFiles(args: readonly string[]): Promise<LocalFile[]> {
+export async function listLocalFiles(args: readonly string[], options: ListOptions = {}): Promise<LocalFile[]> {
+  const { isWanted = () => true, signal } = options
   const found = new Map<string, LocalFile>()
   for (const arg of args.length > 0 ? args : ['.']) {
     const { source, destination } = await splitArgument(arg)
     const stats = await statIfThere(source)
     if (stats === null) throw new AppError('usage', 'FILE_MISSING', `${source} does not exist`)
-    if (stats.isDirectory()) await addFolder(source, destination ?? '', found)
-    else add({ path: destination ?? basename(source), localPath: source, size: stats.size }, stats.isFile(), found)
+    const path = destination ?? basename(source)
+    const walk = { isWanted, signal, found, ancestors: [identity(stats)] }
+    if (stats.isDirectory()) await addFolder(source, destination ?? '', walk)
+    else if (isWanted(path)) add({ path, localPath: source, size: stats.size }, stats.isFile(), found)
   }
   return [...found.values()].sort((a, b) => (a.path < b.path ? -1 : 1))
 }
@@ -31,28 +48,46 @@ async function splitArgument(arg: string): Promise<{ source: string; destination
   return { source: arg.slice(0, colon), destination: arg.slice(colon + 1).replace(/^\.?\/+|\/+$/g, '') }
 }
 
-async function addFolder(folder: string, prefix: string, found: Map<string, LocalFile>): Promise<void> {
+async function addFolder(folder: string, prefix: string, walk: Walk): Promise<void> {
+  const { isWanted, found, ancestors, signal } = walk
   const names = (await readdir(folder)).sort()
   for (const name of names) {
     const path = posix.join(prefix, name)
     if (name === '.git' || path === '.cache/huggingface' || path.endsWith('/.cache/huggingface')) continue
     const localPath = join(folder, name)
-    const stats = await statOf(localPath)
-    if (stats.isDirectory()) await addFolder(localPath, path, found)
-    else add({ path, localPath, size: stats.size }, stats.isFile(), found)
+    if (signal?.aborted) throw cancelled(signal.reason)
+    const stats = isWanted(path) ? await statOf(localPath) : await statIfLeads(localPath)
+    if (stats === null) continue
+    const here = identity(stats)
+    if (!stats.isDirectory()) {
+      if (isWanted(path)) add({ path, localPath, size: stats.size }, stats.isFile(), found)
+    } else if (!ancestors.includes(here)) {
+      await addFolder(localPath, path, { ...walk, ancestors: [...ancestors, here] })
+    } else if (isWanted(path)) {
+      throw new AppError('usage', 'LINK_BROKEN', `${localPath} is a link in a circle: remove it or --exclude it`)
+    }
+  }
+}
+
+function identity({ dev, ino }: { readonly dev: number; readonly ino: number }): string {
+  return `${dev}:${ino}`
+}
+
+/** Null for a link that leads nowhere. */
+async function statIfLeads(path: string) {
+  try {
+    return await stat(path)
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ELOOP') return null
+    throw error
   }
 }
 
 /** Links count as what they lead to; one that leads in a circle or nowhere is an error. */
 async function statOf(path: string) {
-  try {
-    return await stat(path)
-  } catch (error) {
-    if (systemCode(error) !== 'ENOENT' && systemCode(error) !== 'ELOOP') throw error
-    throw new AppError('usage', 'LINK_BROKEN', `${path} is a link that leads nowhere: remove it or --exclude it`, {
-      cause: error,
-    })
-  }
+  const stats = await statIfLeads(path)
+  if (stats !== null) return stats
+  throw new AppError('usage', 'LINK_BROKEN', `${path} is a link that leads nowhere: remove it or --exclude it`)
 }
 
 function add(file: LocalFile, isFile: boolean, found: Map<string, LocalFile>): void {

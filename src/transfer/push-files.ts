@@ -1,9 +1,11 @@
 /**
  * Local files to a repository as one commit: what the Hub wants inline goes with the commit, what it wants large goes to
  * its CAS (or by LFS where it has none) before. A file that is there already as it is costs no operation; when nothing is
- * left there is no commit.
+ * left there is no commit. What is left out was compared with one commit, so the new one must come right after it: when
+ * another came between, all is planned again.
  */
 import { readFile } from 'node:fs/promises'
+import { AppError } from '../base/app-error.ts'
 import { Semaphore } from '../base/semaphore.ts'
 import { type CommitOperation, commitLines, gitBlobId } from './commit-lines.ts'
 import type { HubClient, PreuploadAnswer } from './hub-client.ts'
@@ -20,6 +22,9 @@ import { XetSession } from './xet-session.ts'
 const READING_BYTES_MAX = 32 * 1024 * 1024
 const READING_BYTES_MIN = 512 * 1024
 const SAMPLES_AT_ONCE = 32
+/** Small files of one commit; what is above goes as large ones, since a Hub bounds the body of a commit. */
+const INLINE_BYTES_MAX = 256 * 1024 * 1024
+const PLANS_MAX = 4
 
 export interface PushJob {
   readonly hub: HubClient
@@ -31,6 +36,7 @@ export interface PushJob {
   readonly parent: string | null
   readonly uploads: number
   readonly useXet: boolean
+  readonly inlineBytesMax?: number
   readonly onProgress: OnProgress
   readonly signal?: AbortSignal | undefined
 }
@@ -72,41 +78,83 @@ export async function planPush({ hub, repo, revision, files, signal }: PushJob):
 }
 
 export async function pushFiles(job: PushJob): Promise<PushOutcome> {
-  const { hub, repo, revision, files, summary, description, parent, onProgress, signal } = job
-  onProgress({ event: 'plan', files: files.length, bytes: files.reduce((sum, { size }) => sum + size, 0) })
-  const plan = await planPush(job)
-  const sum = { sent: 0, deduplicated: 0 }
+  const { files, parent, onProgress } = job
+  onProgress({ event: 'plan', files: files.length, bytes: sizeOf(files) })
+  let sent = 0
   const onSent = (bytes: number) => {
-    sum.sent += bytes
+    sent += bytes
     onProgress({ event: 'sent', bytes })
   }
-  const operations: CommitOperation[] = []
+  for (let plans = 1; ; plans++) {
+    try {
+      // Files are reported once, whatever is planned again.
+      const outcome = await pushOnce(plans === 1 ? job : { ...job, onProgress: () => undefined }, onSent)
+      return { ...outcome, bytes: { ...outcome.bytes, sent } }
+    } catch (error) {
+      const isStale = error instanceof AppError && error.code === 'PARENT_STALE'
+      if (!isStale || parent !== null || plans === PLANS_MAX) throw error
+    }
+  }
+}
+
+async function pushOnce(job: PushJob, onSent: (bytes: number) => void): Promise<PushOutcome> {
+  const { hub, repo, revision, files, summary, description, signal } = job
+  const plan = await planPush(job)
+  let deduplicated = 0
+  const fresh: LocalFile[] = []
   for (const file of plan.inline) {
     const oid = plan.answers.get(file.path)?.oid ?? null
     const isSame = oid !== null && gitBlobId(await readFile(file.localPath)) === oid
-    if (!isSame) operations.push({ op: 'inline', ...file, oid: null })
-    onProgress({ event: 'bytes', path: file.path, bytes: file.size })
-    if (isSame) sum.deduplicated += file.size
-    reportFile(job, file, { fileHash: null, sha256: null })
+    if (isSame) deduplicated += file.size
+    else fresh.push(file)
+    if (isSame) reportSmall(job, file)
   }
-  const larges = await sendLarge(job, plan, onSent)
+  const { inline, large } = splitInline(fresh, job.inlineBytesMax ?? INLINE_BYTES_MAX)
+  for (const file of inline) reportSmall(job, file)
+  const operations: CommitOperation[] = inline.map((file) => ({ op: 'inline', ...file, oid: null }))
+  const larges = await sendLarge(job, { ...plan, large: [...plan.large, ...large] }, onSent)
   for (const { file, sha256, newBytes } of larges) {
-    sum.deduplicated += file.size - newBytes
+    deduplicated += file.size - newBytes
     if (plan.answers.get(file.path)?.oid !== sha256)
       operations.push({ op: 'large', path: file.path, sha256, size: file.size })
   }
-  const total = files.reduce((bytes, { size }) => bytes + size, 0)
-  const outcome = { bytes: { total, ...sum }, ignored: plan.ignored }
+  const bytes = { total: sizeOf(files), sent: 0, deduplicated }
   if (operations.length === 0) {
     const commit = plan.commit ?? (await hub.getCommit(repo, revision, signal))
     const url = `${hub.endpoint}${webPath(repo)}/commit/${commit}`
-    return { ...outcome, commit, url, changed: false }
+    return { bytes, ignored: plan.ignored, commit, url, changed: false }
   }
-  const lines = commitLines({ summary, description, parent, operations })
-  const { commit, url } = await hub.commit(repo, revision, lines, signal)
-  const inlineBytes = operations.reduce((bytes, one) => bytes + (one.op === 'inline' ? one.size : 0), 0)
-  onSent(inlineBytes)
-  return { ...outcome, bytes: { total, ...sum }, commit, url, changed: true }
+  const isPartial = operations.length < files.length - plan.ignored.length
+  const parent = job.parent ?? (isPartial ? plan.commit : null)
+  const { commit, url } = await hub.commit(
+    repo,
+    revision,
+    commitLines({ summary, description, parent, operations }),
+    signal,
+  )
+  onSent(sizeOf(inline))
+  return { bytes, ignored: plan.ignored, commit, url, changed: true }
+}
+
+function reportSmall(job: PushJob, file: LocalFile): void {
+  job.onProgress({ event: 'bytes', path: file.path, bytes: file.size })
+  reportFile(job, file, { fileHash: null, sha256: null })
+}
+
+/** The largest go as large files until the rest fits. */
+function splitInline(files: readonly LocalFile[], bytesMax: number) {
+  let bytes = sizeOf(files)
+  const large = new Set<LocalFile>()
+  for (const file of [...files].sort((a, b) => b.size - a.size)) {
+    if (bytes <= bytesMax) break
+    bytes -= file.size
+    large.add(file)
+  }
+  return { inline: files.filter((file) => !large.has(file)), large: [...large] }
+}
+
+function sizeOf(files: readonly LocalFile[]): number {
+  return files.reduce((sum, { size }) => sum + size, 0)
 }
 
 interface SentFile {

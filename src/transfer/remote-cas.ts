@@ -8,7 +8,7 @@ import type { ByteRange } from '../base/byte-range.ts'
 import { readWhole } from '../base/http-body.ts'
 import { type HttpClient, type HttpReply, type HttpRequest, pieces } from '../base/http-client.ts'
 import { ChunkList } from '../xet/chunk-list.ts'
-import { SHARD_BODY_BYTES_MAX } from '../xet/constants.ts'
+import { CHUNK_PLAIN_BYTES_MIN, SHARD_BODY_BYTES_MAX } from '../xet/constants.ts'
 import type { ChunkHash, FileHash, XorbHash } from '../xet/hash.ts'
 import { fileHashOfLists } from '../xet/merkle.ts'
 import type { XetToken } from './hub-client.ts'
@@ -18,8 +18,11 @@ import type { XetSession } from './xet-session.ts'
 
 /** Time a server may take to check an upload before it answers. */
 const CHECKING_MS = 10 * 60_000
+/** A chunk query spares bytes only when it is quick. */
+const QUERY_MS = 5000
+/** So many failures one after another, and the CAS is not asked again. */
+const QUERY_FAILURES_MAX = 3
 const LIST_PAIR_BYTES = 36
-const LIST_BYTES_MAX = 512 * 1024 * 1024
 /** How our own server names its CAS: only there is it worth asking for our extensions. */
 const OWN_CAS = /\/cas\/[^/]+\/[^/]+$/
 
@@ -36,6 +39,7 @@ export class RemoteCas {
   readonly #sessionId = randomUUID()
   #planVersion: 1 | 2 = 2
   #hasV2Shards = true
+  #queryFailures = 0
 
   constructor({ http, session, signal }: RemoteCasOptions) {
     this.#http = http
@@ -60,14 +64,16 @@ export class RemoteCas {
   }
 
   /** The file's chunks, proved by the file hash; null where a CAS does not offer them. */
-  async findChunkList(file: FileHash): Promise<ChunkList | null> {
+  async findChunkList(file: FileHash, size: number): Promise<ChunkList | null> {
     const { casUrl } = await this.#session.get()
     if (!OWN_CAS.test(casUrl)) return null
+    // No chunk but the last is shorter than the least length.
+    const bytesMax = LIST_PAIR_BYTES * (Math.floor(size / CHUNK_PLAIN_BYTES_MIN) + 2)
     const packed = await this.#call(`/x/chunk-lists/${file}`, { accept: [404, 405, 501] }, (reply) =>
-      reply.status === 200 ? readWhole(reply.where, reply.body, LIST_BYTES_MAX) : Promise.resolve(null),
+      reply.status === 200 ? readWhole(reply.where, reply.body, bytesMax) : Promise.resolve(null),
     )
     if (packed === null || packed.length % LIST_PAIR_BYTES !== 0) return null
-    const chunks = new ChunkList(new Uint8Array(packed))
+    const chunks = new ChunkList(new Uint8Array(packed.buffer, packed.byteOffset, packed.byteLength))
     if (fileHashOfLists([{ chunks, start: 0, end: chunks.count }]) !== file) {
       throw new AppError('integrity', 'CHUNK_LIST_MISMATCH', `The chunk list that came is not that of file ${file}`)
     }
@@ -84,14 +90,19 @@ export class RemoteCas {
 
   /** The shard that tells where this chunk already is; null when unknown, or when the CAS cannot say. */
   async findDedupShard(hash: ChunkHash): Promise<Uint8Array | null> {
+    if (this.#queryFailures >= QUERY_FAILURES_MAX) return null
     try {
-      return await this.#call(`/v1/chunks/default/${hash}`, {}, (reply) =>
-        readWhole(reply.where, reply.body, SHARD_BODY_BYTES_MAX),
+      const request = { idempotent: false, totalMs: QUERY_MS, accept: [404] }
+      const shard = await this.#call(`/v1/chunks/default/${hash}`, request, (reply) =>
+        reply.status === 200 ? readWhole(reply.where, reply.body, SHARD_BODY_BYTES_MAX) : Promise.resolve(null),
       )
+      this.#queryFailures = 0
+      return shard
     } catch (error) {
       // Not knowing costs bytes, nothing else; only the user's own wish to stop counts.
-      if (error instanceof AppError && error.kind !== 'cancelled' && error.kind !== 'bug') return null
-      throw error
+      if (!(error instanceof AppError) || error.kind === 'cancelled' || error.kind === 'bug') throw error
+      this.#queryFailures++
+      return null
     }
   }
 

@@ -20,6 +20,8 @@ import { XetSession } from './xet-session.ts'
 
 /** Ranges fetched at once over all files; each holds a few MiB at most. */
 const STREAMS = 4
+/** Files at once, whatever the user wishes: each holds memory and an open file. */
+const WORKERS_MAX = 64
 
 export interface SnapshotPull {
   readonly hub: HubClient
@@ -77,7 +79,7 @@ class Puller {
       }
     }
     try {
-      await Promise.all(Array.from({ length: Math.min(workers, files.length) }, worker))
+      await Promise.all(Array.from({ length: Math.min(workers, WORKERS_MAX, files.length) }, worker))
     } finally {
       signal?.removeEventListener('abort', onAbort)
     }

@@ -4,19 +4,13 @@
  *
  * All files share one xorb in the making, so thousands of small ones travel together. Nothing refers to a xorb that was
  * not acknowledged: shards are sent only after every upload succeeded, and the first failure stops the session.
- * Memory: the xorb in the making, the xorbs on their way (a byte budget), two blocks of each file being read.
+ * Memory: the xorb in the making and a few on their way, never more: while there is room for none, all packing waits.
  */
 import type { FileHandle } from 'node:fs/promises'
 import { AppError } from '../base/app-error.ts'
 import { cancelled } from '../base/retry.ts'
 import { Semaphore } from '../base/semaphore.ts'
-import {
-  CHUNK_HEADER_BYTES,
-  SHARD_BODY_BYTES_MAX,
-  SHARD_ENTRY_BYTES,
-  XORB_CHUNKS_MAX,
-  XORB_PLAIN_BYTES_TARGET,
-} from '../xet/constants.ts'
+import { CHUNK_HEADER_BYTES, SHARD_BODY_BYTES_MAX, SHARD_ENTRY_BYTES, XORB_CHUNKS_MAX } from '../xet/constants.ts'
 import { type ChunkHash, chunkHash, isGlobalDedupEligible } from '../xet/hash.ts'
 import type { ShardFile } from '../xet/shard-reader.ts'
 import { writeUploadShard, type XorbEntry } from '../xet/shard-writer.ts'
@@ -28,9 +22,10 @@ import { UploadFile } from './upload-file.ts'
 
 /** Chunks between two queries of one file. */
 const QUERY_SPACING_CHUNKS = 256
-/** A full xorb of bytes that do not compress, with its headers. Untouched parts cost no memory. */
-const BODY_BYTES = XORB_PLAIN_BYTES_TARGET + XORB_CHUNKS_MAX * CHUNK_HEADER_BYTES
-const SENDING_BYTES_MAX = 2 * BODY_BYTES
+/** Half of what a xorb may hold: that bounds memory, and what a broken connection has sent again. */
+const XORB_BYTES = 32 * 1024 * 1024
+/** On their way at once, whatever the user wishes: each is held in memory. */
+const UPLOADS_MAX = 2
 const SHARD_BYTES_TARGET = SHARD_BODY_BYTES_MAX - 6 * 1024 * 1024
 const SHARDS_AT_ONCE = 4
 
@@ -38,6 +33,8 @@ export interface UploadSessionOptions {
   readonly cas: RemoteCas
   /** Xorbs on their way at once. */
   readonly uploads: number
+  /** Plain bytes of a xorb. */
+  readonly xorbBytes?: number
   readonly onSent: (bytes: number) => void
   readonly signal?: AbortSignal | undefined
 }
@@ -48,7 +45,7 @@ export class UploadSession {
   readonly #known = new KnownChunks()
   readonly #asked = new Set<ChunkHash>()
   readonly #slots: Semaphore
-  readonly #bytes = new Semaphore(SENDING_BYTES_MAX)
+  readonly #xorbBytes: number
   readonly #stop = new AbortController()
   readonly #sending: Promise<void>[] = []
   readonly #xorbs: XorbEntry[] = []
@@ -58,12 +55,15 @@ export class UploadSession {
   #slot: XorbSlot = { hash: null, hashes: [] }
   /** The file whose chunk was packed last: compression is chosen anew for each. */
   #packing: UploadFile | null = null
+  /** Shared by all files that need room. */
+  #cutting: Promise<void> | null = null
   #failure: unknown = null
 
   constructor(options: UploadSessionOptions) {
     this.#cas = options.cas
     this.#options = options
-    this.#slots = new Semaphore(options.uploads)
+    this.#slots = new Semaphore(Math.min(options.uploads, UPLOADS_MAX))
+    this.#xorbBytes = options.xorbBytes ?? XORB_BYTES
     this.#builder = this.#newBuilder()
     const { signal } = options
     signal?.addEventListener('abort', () => void this.abandon(cancelled(signal.reason)), { once: true })
@@ -151,7 +151,7 @@ export class UploadSession {
   }
 
   async #pack(upload: UploadFile, hash: ChunkHash, plain: Uint8Array): Promise<void> {
-    while (!this.#builder.fits(plain.length)) await this.#cut()
+    while (!this.#hasRoom(plain.length)) await this.#makeRoom()
     if (this.#packing !== upload) this.#builder.startFile()
     this.#packing = upload
     const index = this.#builder.add(hash, plain)
@@ -162,20 +162,31 @@ export class UploadSession {
     upload.newBytes += plain.length
   }
 
-  /** Closes the xorb in the making and sends it as soon as the budget allows; waits for that. */
+  #hasRoom(plainLength: number): boolean {
+    return this.#builder.fits(plainLength) && this.#builder.plainBytes + plainLength <= this.#xorbBytes
+  }
+
+  /** However many files wait for it, one xorb is cut. */
+  async #makeRoom(): Promise<void> {
+    this.#cutting ??= this.#cut()
+    try {
+      await this.#cutting
+    } finally {
+      this.#cutting = null
+    }
+  }
+
+  /** Closes the xorb in the making when its place among those on their way is free: until then nobody packs. */
   async #cut(): Promise<void> {
+    const release = await this.#slots.acquire(1, this.#stop.signal)
     const { hash, chunks, body } = this.#builder.finish()
     this.#slot.hash = hash
     this.#xorbs.push({ hash, chunks })
     this.#slot = { hash: null, hashes: [] }
     this.#builder = this.#newBuilder()
-    const { signal } = this.#stop
-    const releaseSlot = await this.#slots.acquire(1, signal)
-    const releaseBytes = await this.#bytes.acquire(body.length, signal)
     const sending = this.#send(hash, body).finally(() => {
       this.#spare.push(new Uint8Array(body.buffer as ArrayBuffer))
-      releaseBytes()
-      releaseSlot()
+      release()
     })
     this.#sending.push(sending)
     sending.catch((error: unknown) => this.abandon(error))
@@ -183,7 +194,9 @@ export class UploadSession {
   }
 
   #newBuilder(): XorbBuilder {
-    return new XorbBuilder({ buffer: this.#spare.pop() ?? new Uint8Array(BODY_BYTES) })
+    // Room for bytes that do not compress, with their headers. Untouched parts cost no memory.
+    const bodyBytes = this.#xorbBytes + XORB_CHUNKS_MAX * CHUNK_HEADER_BYTES
+    return new XorbBuilder({ buffer: this.#spare.pop() ?? new Uint8Array(bodyBytes) })
   }
 
   async #send(hash: XorbEntry['hash'], body: Uint8Array): Promise<void> {

@@ -46,7 +46,7 @@ export class HubServer {
 
   static async start(options: { home?: string; clock?: Clock; lfsParts?: LfsPartLimits } = {}): Promise<HubServer> {
     const home = options.home ?? (await mkdtemp(join(tmpdir(), 'xorbit-hub-')))
-    const health = { version: '0', notReady: () => [] }
+    const health = { version: '0', notReady: async () => [] }
     const clock = options.clock ?? systemClock
     const parts = await compose({ ...options, home, allowedHosts: [], health, clock, log: silentLog })
     await parts.server.listen({ host: '127.0.0.1', port: 0 })

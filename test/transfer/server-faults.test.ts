@@ -7,11 +7,11 @@ import { HubClient } from '../../src/transfer/hub-client.ts'
 import { uploadByLfs } from '../../src/transfer/lfs-upload.ts'
 import { RemoteCas } from '../../src/transfer/remote-cas.ts'
 import { XetSession } from '../../src/transfer/xet-session.ts'
-import type { FileHash } from '../../src/xet/hash.ts'
+import type { ChunkHash, FileHash } from '../../src/xet/hash.ts'
 import { closeServer, listen } from '../farm/fake-origin.ts'
 
 const repo = { type: 'model', id: 'f/faulty' } as const
-const http = new HttpClient({ env: {}, retry: { ...RETRY_POLICY, retries: 0 } })
+const http = new HttpClient({ env: {}, retry: { ...RETRY_POLICY, retries: 2, firstMs: 1 } })
 let server: Server | null = null
 afterEach(async () => {
   if (server !== null) await closeServer(server)
@@ -63,7 +63,7 @@ test('an LFS object that the Hub refuses', async () => {
 
 test('a chunk list that is not that of the file', async () => {
   const cas = await casThat((_request, response) => response.end(Buffer.alloc(72, 1)))
-  const found = cas.findChunkList('a'.repeat(64) as FileHash)
+  const found = cas.findChunkList('a'.repeat(64) as FileHash, 100_000)
   await expect(found).rejects.toMatchObject({ kind: 'integrity', code: 'CHUNK_LIST_MISMATCH' })
 })
 
@@ -77,4 +77,21 @@ test.each([
 ])('the answer %j to a shard', async (lines, kind, code) => {
   const cas = await casThat((request, response) => request.resume().on('end', () => response.end(lines)))
   await expect(cas.putShard(new Uint8Array(10))).rejects.toMatchObject({ kind, code })
+})
+
+test('chunk queries that fail are asked once each, and soon not at all', async () => {
+  const asked: string[] = []
+  const cas = await casThat(({ url = '' }, response) => {
+    asked.push(url)
+    response.writeHead(url.endsWith('b'.repeat(64)) ? 404 : 500).end()
+  })
+  const ask = (digit: string) => cas.findDedupShard(digit.repeat(64) as ChunkHash)
+  for (const digit of ['a', 'a', 'b', 'a', 'c', 'd', 'e', 'f']) expect(await ask(digit)).toBeNull()
+  expect(asked.map((url) => url.at(-1)).join('')).toBe('aabacd')
+})
+
+test('a chunk list longer than any of a file of this size is not read to its end', async () => {
+  const cas = await casThat((_request, response) => response.end(Buffer.alloc(36 * 100)))
+  const found = cas.findChunkList('a'.repeat(64) as FileHash, 10_000)
+  await expect(found).rejects.toMatchObject({ kind: 'malformed', code: 'REPLY_TOO_LARGE' })
 })

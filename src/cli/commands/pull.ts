@@ -1,7 +1,7 @@
 /** `xorbit pull REF [FILE…]`. */
 import { pull } from '../../actions/pull.ts'
 import type { Flags, Io } from '../output.ts'
-import { formatBytes, formatSeconds, Progress, printable, progressMode } from '../progress.ts'
+import { countOf, formatBytes, formatSeconds, Progress, printable, progressMode } from '../progress.ts'
 import { keepMemoryLow } from '../short-lived-memory.ts'
 import { countFlag, hubFlags, listFlag, repoFlags, textFlag } from '../transfer-flags.ts'
 
@@ -49,7 +49,9 @@ export async function run([ref = '', ...files]: string[], flags: Flags, io: Io):
     const verb = dryRun ? 'would fetch' : 'fetched'
     const reused = bytes.cache > 0 ? `, ${formatBytes(bytes.cache)} were here` : ''
     const time = dryRun ? '' : ` in ${formatSeconds(seconds)}`
-    io.line(`${outcomes.length} files at ${commit.slice(0, 12)}: ${verb} ${formatBytes(bytes.origin)}${reused}${time}`)
+    io.line(
+      `${countOf(outcomes.length, 'file')} at ${commit.slice(0, 12)}: ${verb} ${formatBytes(bytes.origin)}${reused}${time}`,
+    )
     io.line(snapshot)
   } finally {
     progress.end()

@@ -1,7 +1,7 @@
 /** `xorbit push REPO [PATH…]`. */
 import { push } from '../../actions/push.ts'
 import type { Flags, Io } from '../output.ts'
-import { formatBytes, formatSeconds, Progress, printable, progressMode } from '../progress.ts'
+import { countOf, formatBytes, formatSeconds, Progress, printable, progressMode } from '../progress.ts'
 import { keepMemoryLow } from '../short-lived-memory.ts'
 import { countFlag, hubFlags, listFlag, repoFlags, textFlag } from '../transfer-flags.ts'
 
@@ -34,12 +34,14 @@ export async function run([repo = '', ...paths]: string[], flags: Flags, io: Io)
     for (const path of ignored) io.note(`left out by .gitignore: ${printable(path)}`)
     io.event('done', { commit, url, changed, bytes, seconds: Math.round(seconds * 1000) / 1000 })
     if (dryRun) {
-      if (!io.quiet) io.line(`${files} files, ${formatBytes(bytes.total)}: would push what the Hub does not have`)
+      if (!io.quiet)
+        io.line(`${countOf(files, 'file')}, ${formatBytes(bytes.total)}: would push what the Hub does not have`)
     } else if (io.quiet) io.line(commit)
-    else if (!changed) io.line(`${files} files: nothing changed, the repository is at ${commit.slice(0, 12)}`)
+    else if (!changed)
+      io.line(`${countOf(files, 'file')}: nothing changed, the repository is at ${commit.slice(0, 12)}`)
     else {
       const saved = `${formatBytes(bytes.sent)} sent, ${formatBytes(bytes.deduplicated)} of ${formatBytes(bytes.total)} were there`
-      io.line(`${files} files: ${saved}, in ${formatSeconds(seconds)}`)
+      io.line(`${countOf(files, 'file')}: ${saved}, in ${formatSeconds(seconds)}`)
       io.line(url)
     }
   } finally {

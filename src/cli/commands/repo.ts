@@ -8,8 +8,9 @@ import { hubFlags, repoFlags } from '../transfer-flags.ts'
 export async function run([verb, name = '']: string[], flags: Flags, io: Io): Promise<void> {
   const options = { ...hubFlags(flags), ...repoFlags(flags), repo: name, signal: io.signal }
   if (verb === 'create') {
-    const { repo, url } = await createRepo({ ...options, isPrivate: flags.private === true })
-    io.event('done', { repo, url })
+    const { repo, url, made } = await createRepo({ ...options, isPrivate: flags.private === true })
+    io.event('done', { repo, url, made })
+    if (!made) io.note(`${repo} exists already`)
     io.line(io.quiet ? repo : url)
     return
   }

@@ -8,6 +8,7 @@ import type { Flags, Io } from '../output.ts'
 export async function run(_args: string[], flags: Flags, io: Io): Promise<void> {
   const running = await startServer({
     home: homeFolder(flags.home as string | undefined, process.env),
+    publicUrl: flags.publicUrl as string | undefined,
     host: (flags.host as string | undefined) ?? '127.0.0.1',
     port: parsePort(flags.port as string | undefined),
     allowedHosts: (flags.allowHost as readonly string[] | undefined) ?? [],

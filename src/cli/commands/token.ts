@@ -7,11 +7,12 @@ import type { Flags, Io } from '../output.ts'
 
 export async function run([verb, id]: string[], flags: Flags, io: Io): Promise<void> {
   const home = homeFolder(flags.home as string | undefined, process.env)
-  await withAdmin(home, async (admin) => {
+  const work = async (admin: Admin) => {
     if (verb === 'create') await create(admin, flags, io)
     else if (verb === 'ls') await list(admin, flags, io)
     else await revoke(admin, id as string, io)
-  })
+  }
+  await withAdmin(home, work, { isReading: verb !== 'create' })
 }
 
 async function create(admin: Admin, flags: Flags, io: Io): Promise<void> {

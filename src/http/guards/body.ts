@@ -13,16 +13,30 @@ export function bodyOf(request: FastifyRequest): AsyncIterable<Uint8Array> {
 
 /** The whole body; kind `too-large` as soon as it passes `limit` bytes. */
 export async function readBody(request: FastifyRequest, limit: number): Promise<Buffer> {
-  const announced = Number(request.headers['content-length'] ?? 0)
+  return readWhole(request, bodyOf(request), limit)
+}
+
+/** All of it as one piece, in memory that is taken once; kind `too-large` above `limit`. */
+export async function readWhole(
+  request: FastifyRequest,
+  body: AsyncIterable<Uint8Array>,
+  limit: number,
+): Promise<Buffer> {
+  const announced = Number(request.headers['content-length'])
   if (announced > limit) throw tooLarge(limit)
-  const parts: Uint8Array[] = []
-  let bytes = 0
-  for await (const part of bodyOf(request)) {
-    bytes += part.length
-    if (bytes > limit) throw tooLarge(limit)
-    parts.push(part)
+  let bytes = Buffer.allocUnsafe(announced >= 0 ? announced : 65_536)
+  let length = 0
+  for await (const piece of body) {
+    if (length + piece.length > limit) throw tooLarge(limit)
+    if (length + piece.length > bytes.length) {
+      const larger = Buffer.allocUnsafe(Math.min(Math.max(2 * bytes.length, length + piece.length), limit))
+      larger.set(bytes.subarray(0, length))
+      bytes = larger
+    }
+    bytes.set(piece, length)
+    length += piece.length
   }
-  return Buffer.concat(parts, bytes)
+  return bytes.subarray(0, length)
 }
 
 /** A JSON body of at most `limit` bytes and bounded depth, checked by `schema` where one is given. */
@@ -44,5 +58,5 @@ export function checkShape<T>(value: unknown, schema: ZodType<T> | undefined): T
 }
 
 function tooLarge(limit: number): AppError {
-  return new AppError('too-large', 'BODY_TOO_LARGE', `The body has more than ${limit} bytes`)
+  return new AppError('too-large', 'BODY_TOO_LARGE', `The body has more than ${limit} bytes: send smaller ones`)
 }

@@ -4,6 +4,7 @@
  */
 import type { FastifyRequest } from 'fastify'
 import { AppError } from '../../base/app-error.ts'
+import { findPublicUrl } from '../origin.ts'
 
 const LOOPBACK = /^(127\.0\.0\.1|localhost|\[::1\])$/i
 
@@ -11,7 +12,7 @@ export function checkHost(request: FastifyRequest, allowedHosts: readonly string
   const hosts = request.raw.rawHeaders.filter((name, i) => i % 2 === 0 && name.toLowerCase() === 'host').length
   if (hosts !== 1) throw new AppError('usage', 'HOST_MISSING', 'A request names exactly one Host')
   const { host, origin } = request.headers
-  if (!isOurs(host ?? '', allowedHosts)) {
+  if (findPublicUrl(request) === null && !isOurs(host ?? '', allowedHosts)) {
     throw new AppError('forbidden', 'HOST_UNKNOWN', `Host ${host} is not served here; add it with --allow-host`)
   }
   if (origin === undefined) return

@@ -20,32 +20,10 @@ export async function withBody<T>(
   try {
     return await use(stream.iterator({ destroyOnReturn: false }))
   } catch (error) {
-    await discard(stream).catch((err: unknown) => cas.log.debug({ id: request.id, err }, 'the sender is gone'))
+    if (!(error instanceof AppError && error.code === 'UPLOAD_TOO_SLOW'))
+      await discard(stream).catch((err: unknown) => cas.log.debug({ id: request.id, err }, 'the sender is gone'))
     throw error
   }
-}
-
-/** All of it as one piece, in memory that is taken once; kind `too-large` above `limit`. */
-export async function readWhole(
-  request: FastifyRequest,
-  body: AsyncIterable<Uint8Array>,
-  limit: number,
-): Promise<Uint8Array> {
-  const announced = Number(request.headers['content-length'])
-  if (announced > limit) throw tooLarge(limit)
-  let bytes = Buffer.allocUnsafe(announced >= 0 ? announced : 65_536)
-  let length = 0
-  for await (const piece of body) {
-    if (length + piece.length > limit) throw tooLarge(limit)
-    if (length + piece.length > bytes.length) {
-      const larger = Buffer.allocUnsafe(Math.min(Math.max(2 * bytes.length, length + piece.length), limit))
-      larger.set(bytes.subarray(0, length))
-      bytes = larger
-    }
-    bytes.set(piece, length)
-    length += piece.length
-  }
-  return bytes.subarray(0, length)
 }
 
 async function discard(stream: Readable): Promise<void> {
@@ -55,8 +33,4 @@ async function discard(stream: Readable): Promise<void> {
     left -= (piece as Uint8Array).length
     if (left < 0) return
   }
-}
-
-function tooLarge(limit: number): AppError {
-  return new AppError('too-large', 'BODY_TOO_LARGE', `The body has more than ${limit} bytes: send smaller ones`)
 }
