@@ -54,4 +54,12 @@ export const COLLABORATION_SCHEMA = `ALTER TABLE repos ADD COLUMN gated TEXT;
      tags TEXT NOT NULL,
      summary TEXT NOT NULL
    ) STRICT;
-   CREATE INDEX repo_facts_by_time ON repo_facts (modified_ms);`
+   CREATE INDEX repo_facts_by_time ON repo_facts (modified_ms);
+   INSERT INTO repo_facts (repo_id, commit_oid, modified_ms, bytes, tags, summary)
+     SELECT id, '', created_ms, 0, '[]', '{}' FROM repos ORDER BY seq;
+   CREATE TABLE repo_tags (
+     tag TEXT NOT NULL,
+     repo_id TEXT NOT NULL REFERENCES repos(id) ON DELETE CASCADE,
+     PRIMARY KEY (tag, repo_id)
+   ) STRICT, WITHOUT ROWID;
+   CREATE INDEX repo_tags_by_repo ON repo_tags (repo_id);`

@@ -4,6 +4,7 @@
  */
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite'
 import type { Oid } from '../git/oid.ts'
+import { transact } from './accounts-db.ts'
 import type { RepoType } from './repo-id.ts'
 import { type RepoRecord, recordOf, VISIBLE, type Visibility, visibleValues } from './repo-table.ts'
 
@@ -42,7 +43,18 @@ export interface ListedRepo {
   readonly facts: RepoFacts | null
 }
 
-const COLUMN = { created: 'repos.seq', modified: 'coalesce(repo_facts.modified_ms, repos.created_ms)' } as const
+/** Found by filters; a card may have more. */
+const TAGS_MAX = 500
+/** Repositories of a tag that are looked up one by one rather than met while walking all in order. */
+const RARE_MAX = 2_000
+/** What orders, and what tells equal ones apart: both out of one index. */
+const COLUMNS = {
+  created: ['repos.seq', 'repos.seq'],
+  modified: ['repo_facts.modified_ms', 'repo_facts.rowid'],
+} as const
+
+const START = { value: -1, seq: -1 }
+const END = { value: Number.MAX_SAFE_INTEGER, seq: Number.MAX_SAFE_INTEGER }
 
 export class RepoFactsTable {
   readonly #db: DatabaseSync
@@ -58,12 +70,15 @@ export class RepoFactsTable {
 
   /** Does nothing for a repository that is gone. */
   put(repo: string, { commit, modifiedMs, bytes, tags, summary }: RepoFacts): void {
-    const sql = `INSERT INTO repo_facts (repo_id, commit_oid, modified_ms, bytes, tags, summary)
-      SELECT ?, ?, ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM repos WHERE id = ?)
-      ON CONFLICT (repo_id) DO UPDATE SET commit_oid = excluded.commit_oid, modified_ms = excluded.modified_ms,
-        bytes = excluded.bytes, tags = excluded.tags, summary = excluded.summary`
-    const values = [repo, commit, modifiedMs, bytes, JSON.stringify(tags), JSON.stringify(summary), repo] as const
-    this.#db.prepare(sql).run(...values)
+    const sql =
+      'UPDATE repo_facts SET commit_oid = ?, modified_ms = ?, bytes = ?, tags = ?, summary = ? WHERE repo_id = ?'
+    const values = [commit, modifiedMs, bytes, JSON.stringify(tags), JSON.stringify(summary), repo] as const
+    transact(this.#db, () => {
+      if (this.#db.prepare(sql).run(...values).changes === 0) return
+      this.#db.prepare('DELETE FROM repo_tags WHERE repo_id = ?').run(repo)
+      const tag = this.#db.prepare('INSERT OR IGNORE INTO repo_tags (tag, repo_id) VALUES (?, ?)')
+      for (const name of tags.slice(0, TAGS_MAX)) tag.run(name.toLowerCase(), repo)
+    })
   }
 
   putParameters(repo: string, total: number): void {
@@ -73,23 +88,31 @@ export class RepoFactsTable {
 
   /** `last` is where a next page continues, null at the end. */
   list(query: RepoQuery): { repos: ListedRepo[]; last: { value: number; seq: number } | null } {
-    const { where, values } = conditionsOf(query)
-    const column = COLUMN[query.sort]
+    const { where, values } = conditionsOf(query, (tag) => this.#isRare(tag))
+    const [column, tie] = COLUMNS[query.sort]
     const order = query.ascending ? 'asc' : 'desc'
-    const sql = `SELECT repos.*, ${column} AS place, repo_facts.commit_oid, repo_facts.modified_ms, repo_facts.bytes,
-      repo_facts.tags, repo_facts.summary FROM repos LEFT JOIN repo_facts ON repo_facts.repo_id = repos.id
-      WHERE ${where.join(' AND ')} ORDER BY ${column} ${order}, repos.seq ${order} LIMIT ?`
+    const sql = `SELECT repos.*, ${column} AS place, ${tie} AS tie, repo_facts.commit_oid, repo_facts.modified_ms, repo_facts.bytes,
+      repo_facts.tags, repo_facts.summary FROM repos JOIN repo_facts ON repo_facts.repo_id = repos.id
+      WHERE ${where.join(' AND ')} ORDER BY ${column} ${order}, ${tie} ${order} LIMIT ?`
     const rows = this.#db.prepare(sql).all(...values, query.count + 1)
     const page = rows.slice(0, query.count)
     const end = rows.length > query.count ? page.at(-1) : undefined
     return {
-      repos: page.map((row) => ({ repo: recordOf(row), facts: row.commit_oid === null ? null : factsOf(row) })),
-      last: end === undefined ? null : { value: Number(end.place), seq: Number(end.seq) },
+      repos: page.map((row) => ({ repo: recordOf(row), facts: row.commit_oid === '' ? null : factsOf(row) })),
+      last: end === undefined ? null : { value: Number(end.place), seq: Number(end.tie) },
     }
+  }
+
+  #isRare(tag: string): boolean {
+    const sql = 'SELECT COUNT(*) AS found FROM (SELECT 1 FROM repo_tags WHERE tag = ? LIMIT ?)'
+    return Number(this.#db.prepare(sql).get(tag, RARE_MAX + 1)?.found) <= RARE_MAX
   }
 }
 
-function conditionsOf(query: RepoQuery): { where: string[]; values: (string | number | null)[] } {
+function conditionsOf(
+  query: RepoQuery,
+  isRare: (tag: string) => boolean,
+): { where: string[]; values: (string | number | null)[] } {
   const where: string[] = []
   const values: (string | number | null)[] = []
   const add = (condition: string, ...given: readonly (string | number)[]) => {
@@ -100,17 +123,17 @@ function conditionsOf(query: RepoQuery): { where: string[]; values: (string | nu
   add(VISIBLE, ...visibleValues(query))
   if (query.author !== null) add('repos.owner_key = ?', query.author.toLowerCase())
   for (const part of query.search) add("instr(lower(repos.namespace || '/' || repos.name), ?) > 0", part.toLowerCase())
-  for (const tag of query.tags) {
-    add('EXISTS (SELECT 1 FROM json_each(repo_facts.tags) AS t WHERE lower(t.value) = ?)', tag.toLowerCase())
+  for (const tag of query.tags.map((name) => name.toLowerCase())) {
+    if (isRare(tag)) add('repos.id IN (SELECT repo_id FROM repo_tags WHERE tag = ?)', tag)
+    else add('EXISTS (SELECT 1 FROM repo_tags WHERE tag = ? AND repo_tags.repo_id = repos.id)', tag)
   }
   if (query.pipeline !== null) add("json_extract(repo_facts.summary, '$.pipeline_tag') = ?", query.pipeline)
   if (query.gated !== null) add(`repos.gated IS ${query.gated ? 'NOT ' : ''}NULL`)
   if (query.parameters !== null)
     add('repo_facts.parameters BETWEEN ? AND ?', query.parameters.min, query.parameters.max)
-  if (query.after !== null) {
-    const sign = query.ascending ? '>' : '<'
-    add(`(${COLUMN[query.sort]}, repos.seq) ${sign} (?, ?)`, query.after.value, query.after.seq)
-  }
+  // Also for a first page: it makes the order's index the way in.
+  const { value, seq } = query.after ?? (query.ascending ? START : END)
+  add(`(${COLUMNS[query.sort].join(', ')}) ${query.ascending ? '>' : '<'} (?, ?)`, value, seq)
   return { where, values }
 }
 

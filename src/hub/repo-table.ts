@@ -90,6 +90,10 @@ export class RepoTable {
     const owner = id.namespace.toLowerCase()
     const values = [opaque, id.type, id.namespace, id.name, keyOf(id), owner, isPrivate ? 1 : 0]
     this.#db.prepare(sql).run(...values, this.#clock.nowMs(), JSON.stringify(settings))
+    // So that listings join every row; nothing is known of its commit yet.
+    const facts =
+      "INSERT INTO repo_facts (repo_id, commit_oid, modified_ms, bytes, tags, summary) VALUES (?, '', ?, 0, '[]', '{}')"
+    this.#db.prepare(facts).run(opaque, this.#clock.nowMs())
     // Who takes a name that led elsewhere has it.
     this.#db.prepare('DELETE FROM redirects WHERE key = ?').run(keyOf(id))
     return this.find(id) as RepoRecord
