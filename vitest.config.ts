@@ -23,7 +23,9 @@ export default defineConfig({
     exclude: ['test/interop/**', '**/node_modules/**'],
     setupFiles: ['test/install-kernels.ts'],
     reporters: ['default', closingLine],
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    // As many as the smallest machine has cores: the default leaves one of two idle.
+    maxWorkers: 2,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
   },
 })
