@@ -43,7 +43,7 @@ test('an organisation, its members, a token for one repository and a robot, on a
   expect((await create(ann, { name: 'model', organization: 'acme', private: true })).status).toBe(200)
   expect((await create(ann, { name: 'data', organization: 'acme', type: 'dataset', private: true })).status).toBe(200)
 
-  const limits = ['--repo', 'acme/model', 'datasets/acme/data', '--scope', 'read', '--expires', '7']
+  const limits = ['--repo', 'acme/model', '--repo', 'datasets/acme/data', '--scope', 'read', '--expires', '7']
   const [limited] = await ok('token', 'create', '--user', 'ann', '--name', 'ci', ...limits)
   expect(limited).toMatchObject({ event: 'token', repos: ['datasets/acme/data', 'acme/model'], scope: 'read' })
   const { accessToken } = (await whoami(limited.token)).auth
