@@ -349,6 +349,7 @@ export const COMMANDS: readonly CommandRow[] = [
 export const GROUPS: Readonly<Record<string, string>> = {
   auth: 'who one is towards a Hub',
   user: 'users of this server',
+  org: 'organisations of this server and their members',
   token: 'keys of this server',
   repo: 'repositories of a Hub',
   xet: 'the formats by hand',
