@@ -175,10 +175,10 @@ export class Lab {
     const folder = join(this.hub.home, 'blobs', 'tmp')
     const end = systemClock.monotonicMs() + GOOD_REQUEST_MS
     while (systemClock.monotonicMs() < end) {
-      if ((await readdir(folder)).length === 0) return
+      if ((await filesBelow(folder)).length === 0) return
       await systemClock.sleep(20)
     }
-    assert.deepEqual(await readdir(folder), [], 'temporary files are left')
+    assert.deepEqual(await filesBelow(folder), [], 'temporary files are left')
   }
 
   /** The same process serves a good request in time and has no temporary files. */
@@ -236,4 +236,9 @@ export function assertRefused(reply: Reply, status: number | readonly number[], 
     `expected ${allowed.join(' or ')}, got ${reply.status}: ${reply.body.subarray(0, 200)}`,
   )
   if (code !== undefined) assert.equal(reply.json().code, code)
+}
+
+async function filesBelow(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  return entries.filter((entry) => entry.isFile()).map(({ name }) => name)
 }
