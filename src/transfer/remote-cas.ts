@@ -23,6 +23,8 @@ const QUERY_MS = 5000
 /** So many failures one after another, and the CAS is not asked again. */
 const QUERY_FAILURES_MAX = 3
 const LIST_PAIR_BYTES = 36
+/** What a server takes in one shard: 72 MiB of list, whatever the file's size. */
+const ODD_CHUNKS_MAX = 2 ** 21
 /** How our own server names its CAS: only there is it worth asking for our extensions. */
 const OWN_CAS = /\/cas\/[^/]+\/[^/]+$/
 
@@ -67,8 +69,9 @@ export class RemoteCas {
   async findChunkList(file: FileHash, size: number): Promise<ChunkList | null> {
     const { casUrl } = await this.#session.get()
     if (!OWN_CAS.test(casUrl)) return null
-    // No chunk but the last is shorter than the least length.
-    const bytesMax = LIST_PAIR_BYTES * (Math.floor(size / CHUNK_PLAIN_BYTES_MIN) + 2)
+    // Clients may cut shorter chunks than the least length, so a small file may have many; none is empty.
+    const usualMax = Math.floor(size / CHUNK_PLAIN_BYTES_MIN) + 2
+    const bytesMax = LIST_PAIR_BYTES * Math.min(size, Math.max(usualMax, ODD_CHUNKS_MAX))
     const packed = await this.#call(`/x/chunk-lists/${file}`, { accept: [404, 405, 501] }, (reply) =>
       reply.status === 200 ? readWhole(reply.where, reply.body, bytesMax) : Promise.resolve(null),
     )

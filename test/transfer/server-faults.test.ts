@@ -92,6 +92,6 @@ test('chunk queries that fail are asked once each, and soon not at all', async (
 
 test('a chunk list longer than any of a file of this size is not read to its end', async () => {
   const cas = await casThat((_request, response) => response.end(Buffer.alloc(36 * 100)))
-  const found = cas.findChunkList('a'.repeat(64) as FileHash, 10_000)
+  const found = cas.findChunkList('a'.repeat(64) as FileHash, 99)
   await expect(found).rejects.toMatchObject({ kind: 'malformed', code: 'REPLY_TOO_LARGE' })
 })
