@@ -82,7 +82,7 @@ describe('Repository, written', () => {
     expect(await repo.listRefs()).toEqual([{ name: ref, commit: race[0] ? second : third }])
   })
 
-  test('leaves no trace of an aborted write, nor of one whose server was killed', async () => {
+  test('leaves no trace of an aborted write, nor of one whose server was killed', { retry: 2 }, async () => {
     await fresh()
     const before = await readdir(repo.gitDir, { recursive: true })
     const writer = await repo.openWriter()
