@@ -8,7 +8,7 @@ import type { CasFiles, IngestOptions, StoredFile } from './cas-files.ts'
 import type { FileEntry } from './file-entry.ts'
 import { DELETED_REPO, findDamaged, type Holdings, type Xorb } from './holdings.ts'
 import { ingestFile } from './ingest-file.ts'
-import { readTerm } from './read-term.ts'
+import { TermReader } from './read-term.ts'
 import { fileName, repoName, xorbName } from './rights.ts'
 import { withTurn } from './turn.ts'
 
@@ -50,13 +50,14 @@ export class LocalCasFiles implements CasFiles {
   async *open(hash: FileHash, range?: ByteRange): AsyncIterable<Uint8Array> {
     const file = await this.#getFile(hash)
     const { start, end } = range ?? { start: 0, end: file.size }
+    const reader = new TermReader(this.#holdings.blobs)
     let offset = 0
     for (const term of file.terms()) {
       if (offset >= end) return
       const next = offset + term.plainLength
       if (next > start) {
         const xorb = await this.#getXorb(term.xorb)
-        yield* cut(this.#holdings, xorb, term, { from: start - offset, to: end - offset })
+        yield* cut(reader, xorb, term, { from: start - offset, to: end - offset })
       }
       offset = next
     }
@@ -126,7 +127,7 @@ export class LocalCasFiles implements CasFiles {
 
 /** The bytes [from, to) of a term, which are relative to its start and may lie outside. */
 async function* cut(
-  { blobs }: Holdings,
+  reader: TermReader,
   xorb: Xorb,
   term: { start: number; end: number },
   { from, to }: { from: number; to: number },
@@ -138,7 +139,7 @@ async function* cut(
   while (at(start + 1) <= from) start++
   while (end > start + 1 && at(end - 1) >= to) end--
   let offset = at(start)
-  for await (const plain of readTerm(blobs, xorb, { start, end })) {
+  for await (const plain of reader.read(xorb, { start, end })) {
     const piece = plain.subarray(Math.max(from - offset, 0), Math.min(to - offset, plain.length))
     offset += plain.length
     if (piece.length > 0) yield piece

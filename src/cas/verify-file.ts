@@ -11,7 +11,7 @@ import type { FileView, Term } from '../xet/shard-reader.ts'
 import { FileEntry, FileEntryBuilder } from './file-entry.ts'
 import { findDamaged, type Holdings, type Xorb } from './holdings.ts'
 import type { Pacer } from './pacer.ts'
-import { readTerm } from './read-term.ts'
+import { TermReader } from './read-term.ts'
 
 const NO_CLAIM = '0'.repeat(2 * HASH_BYTES)
 /** Chunks folded between two looks at the clock: about 0.2 ms. */
@@ -73,9 +73,10 @@ export async function verifySha256(
 ): Promise<void> {
   const sha256 = createHash('sha256')
   const pass = async () => {
+    const reader = new TermReader(holdings.blobs, { trusted: true })
     for (const term of entry.terms()) {
       const xorb = await getXorb(holdings, term.xorb)
-      for await (const plain of readTerm(holdings.blobs, xorb, term, { trusted: true })) {
+      for await (const plain of reader.read(xorb, term)) {
         sha256.update(plain)
         onBytes(plain.length)
         if (pacer.isDue) await pacer.pause()

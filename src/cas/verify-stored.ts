@@ -13,7 +13,7 @@ import { chunkHash, type FileHash, hashBytes } from '../xet/hash.ts'
 import { MerkleFold } from '../xet/merkle.ts'
 import { findDamaged, type Holdings } from './holdings.ts'
 import { Pacer } from './pacer.ts'
-import { readTerm } from './read-term.ts'
+import { TermReader } from './read-term.ts'
 
 interface Verdict {
   readonly bytes: number
@@ -84,6 +84,7 @@ async function verifyFile(holdings: Holdings, name: string): Promise<Verdict> {
   const [file, expected] = [await holdings.findFile(hash), await holdings.findSha256(hash)]
   if (file === null || expected === null) return { bytes: 0, problems: [] }
   const pacer = new Pacer(holdings.clock)
+  const reader = new TermReader(holdings.blobs, { trusted: true })
   const sha256 = createHash('sha256')
   for (const term of file.terms()) {
     const xorb = await holdings.findXorb(term.xorb)
@@ -91,7 +92,7 @@ async function verifyFile(holdings: Holdings, name: string): Promise<Verdict> {
     if (findDamaged(xorb, term.start, term.end) !== null) {
       return { bytes: 0, problems: [`xorb ${term.xorb} of it is damaged: push the file again`] }
     }
-    for await (const plain of readTerm(holdings.blobs, xorb, term, { trusted: true })) {
+    for await (const plain of reader.read(xorb, term)) {
       sha256.update(plain)
       if (pacer.isDue) await pacer.pause()
     }

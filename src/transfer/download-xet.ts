@@ -136,6 +136,7 @@ class Attempt {
           refusals = 0
         }
         if (nextChunk !== fetch.end || position !== fetch.bytes.end) throw wrongRange(fetch)
+        await writer.flush()
         return
       } catch (thrown) {
         if (this.#stop.signal.aborted) throw this.#stop.signal.reason

@@ -53,7 +53,7 @@ test('a file that somebody cuts while it is written is not taken for proved', as
   await file.truncate(4000)
   const term = { xorb: 'a'.repeat(64) as XorbHash, start: 0, end: 1, plainLength: length, offset: 0, firstChunk: 0 }
   const check = new OrderedCheck(file)
-  const added = check.add(term, { hashes: [hash], lengths: [length] })
+  const added = check.add([{ term, chunks: { hashes: [hash], lengths: [length] } }])
   await expect(added).rejects.toMatchObject({ kind: 'damaged', code: 'FILE_SHRANK' })
   await file.close()
 })

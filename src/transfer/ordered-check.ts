@@ -38,9 +38,9 @@ export class OrderedCheck {
     this.#file = file
   }
 
-  /** The term's chunks are all written. Resolves when what is provable so far is proved. */
-  add(term: PlanTerm, chunks: TermChunks): Promise<void> {
-    this.#done.set(term.offset, { term, chunks })
+  /** The chunks of these terms are all written. Resolves when what is provable so far is proved. */
+  add(terms: readonly { readonly term: PlanTerm; readonly chunks: TermChunks }[]): Promise<void> {
+    for (const one of terms) this.#done.set(one.term.offset, one)
     this.#proved = this.#proved.then(() => this.#advance())
     return this.#proved
   }
@@ -56,16 +56,18 @@ export class OrderedCheck {
     return sha256
   }
 
+  /** Folds the hashes of the terms that come next, then reads their bytes at one go. */
   async #advance(): Promise<void> {
+    const start = this.#nextOffset
     for (let next = this.#done.get(this.#nextOffset); next !== undefined; next = this.#done.get(this.#nextOffset)) {
       this.#done.delete(this.#nextOffset)
       const { term, chunks } = next
       chunks.hashes.forEach((hash, i) => {
         this.#verifier.add(hash, chunks.lengths[i] as number)
       })
-      await this.#readBack(term.offset, term.plainLength)
       this.#nextOffset += term.plainLength
     }
+    await this.#readBack(start, this.#nextOffset - start)
   }
 
   async #readBack(offset: number, length: number): Promise<void> {

@@ -1,6 +1,7 @@
 /**
  * Puts the chunks of one fetched range where the file needs them: a chunk may belong to many terms, a term is a run of
- * chunks. Neighbours are written together, a megabyte at a time. A chunk whose hash is known is compared before it is kept.
+ * chunks. What is waiting is written half a megabyte at a time, in file order, neighbours together: a hundred thousand
+ * terms of one small chunk cost some hundred writes. A chunk whose hash is known is compared before it is kept.
  */
 import type { FileHandle } from 'node:fs/promises'
 import { AppError } from '../base/app-error.ts'
@@ -10,7 +11,9 @@ import type { XorbChunk } from '../xet/xorb-reader.ts'
 import type { OrderedCheck, TermChunks } from './ordered-check.ts'
 import type { PlanFetch, PlanTerm } from './reconstruction-plan.ts'
 
-const BATCH_BYTES = 256 * 1024
+const WAITING_BYTES_MAX = 512 * 1024
+/** An entry that waits costs more than its bytes. */
+const WAITING_PIECES_MAX = 32_768
 
 export interface TermWriterOptions {
   readonly file: FileHandle
@@ -22,24 +25,28 @@ export interface TermWriterOptions {
 }
 
 /** A term whose chunks are coming. */
-class OpenTerm {
+interface OpenTerm {
   readonly term: PlanTerm
-  readonly chunks: TermChunks = { hashes: [], lengths: [] }
-  /** Not yet written, in order; they end at `end`. */
-  batch: Uint8Array[] = []
-  batchBytes = 0
+  readonly chunks: TermChunks
   /** Plain bytes of the term so far. */
-  end = 0
+  end: number
+}
 
-  constructor(term: PlanTerm) {
-    this.term = term
-  }
+interface Piece {
+  readonly bytes: Uint8Array
+  /** In the file. */
+  readonly position: number
 }
 
 export class TermWriter {
   readonly #options: TermWriterOptions
   #open: OpenTerm[] = []
   #nextTerm = 0
+  /** Not yet written. */
+  #pieces: Piece[] = []
+  #waitingBytes = 0
+  /** Terms whose last piece is among those. */
+  #complete: OpenTerm[] = []
 
   constructor(options: TermWriterOptions) {
     this.#options = options
@@ -52,18 +59,36 @@ export class TermWriter {
       next !== undefined && next.start <= chunk.index;
       next = terms[this.#nextTerm]
     ) {
-      this.#open.push(new OpenTerm(next))
+      this.#open.push({ term: next, chunks: { hashes: [], lengths: [] }, end: 0 })
       this.#nextTerm++
     }
-    let finished = false
+    const still: OpenTerm[] = []
     for (const open of this.#open) {
       this.#take(open, chunk)
-      const last = chunk.index === open.term.end - 1
-      finished ||= last
-      if (last || open.batchBytes >= BATCH_BYTES) await this.#flush(open)
-      if (last) await this.#finish(open)
+      if (chunk.index < open.term.end - 1) still.push(open)
+      else if (open.end !== open.term.plainLength) throw wrongLength(open.term)
+      else this.#complete.push(open)
+      if (this.#waitingBytes >= WAITING_BYTES_MAX || this.#pieces.length >= WAITING_PIECES_MAX) await this.flush()
     }
-    if (finished) this.#open = this.#open.filter(({ term }) => term.end - 1 > chunk.index)
+    this.#open = still
+  }
+
+  /** Writes what waits, and has the terms it completes proved. Due after the last chunk. */
+  async flush(): Promise<void> {
+    const { file, check, onWritten } = this.#options
+    const pieces = this.#pieces.sort((a, b) => a.position - b.position)
+    const complete = this.#complete
+    const bytes = this.#waitingBytes
+    this.#pieces = []
+    this.#complete = []
+    this.#waitingBytes = 0
+    for (let from = 0; from < pieces.length; ) {
+      const to = runEnd(pieces, from)
+      await writeRun(file, pieces.slice(from, to))
+      from = to
+    }
+    onWritten(bytes)
+    await check.add(complete)
   }
 
   #take(open: OpenTerm, { hash, plain, index }: XorbChunk): void {
@@ -77,23 +102,9 @@ export class TermWriter {
     if (open.end + plain.length > term.plainLength) throw wrongLength(term)
     open.chunks.hashes.push(hash)
     open.chunks.lengths.push(plain.length)
-    open.batch.push(plain)
-    open.batchBytes += plain.length
+    this.#pieces.push({ bytes: plain, position: term.offset + open.end })
+    this.#waitingBytes += plain.length
     open.end += plain.length
-  }
-
-  async #flush(open: OpenTerm): Promise<void> {
-    const { batch, batchBytes } = open
-    const position = open.term.offset + open.end - batchBytes
-    open.batch = []
-    open.batchBytes = 0
-    await writeAll(this.#options.file, batch, position)
-    this.#options.onWritten(batchBytes)
-  }
-
-  async #finish({ term, end, chunks }: OpenTerm): Promise<void> {
-    if (end !== term.plainLength) throw wrongLength(term)
-    await this.#options.check.add(term, chunks)
   }
 }
 
@@ -102,15 +113,28 @@ function wrongLength({ xorb, start, end, plainLength }: PlanTerm): AppError {
   return new AppError('integrity', 'TERM_LENGTH_MISMATCH', message)
 }
 
+/** Where the run of pieces ends that follow each other in the file from `from` on. */
+function runEnd(pieces: readonly Piece[], from: number): number {
+  let to = from + 1
+  for (let last = pieces[from] as Piece; to < pieces.length; to++) {
+    const next = pieces[to] as Piece
+    if (next.position !== last.position + last.bytes.length) break
+    last = next
+  }
+  return to
+}
+
 /** One gathered write; what a short one leaves over goes piece by piece. */
-async function writeAll(file: FileHandle, batch: readonly Uint8Array[], position: number): Promise<void> {
-  if (batch.length === 1) return writeFully(file, batch[0] as Uint8Array, position)
-  let { bytesWritten } = await file.writev(batch, position)
-  let at = position
-  for (const piece of batch) {
-    const done = Math.min(bytesWritten, piece.length)
-    if (done < piece.length) await writeFully(file, piece.subarray(done), at + done)
+async function writeRun(file: FileHandle, run: readonly Piece[]): Promise<void> {
+  const { bytes, position: start } = run[0] as Piece
+  if (run.length === 1) return writeFully(file, bytes, start)
+  let { bytesWritten } = await file.writev(
+    run.map((piece) => piece.bytes),
+    start,
+  )
+  for (const piece of run) {
+    const done = Math.min(bytesWritten, piece.bytes.length)
+    if (done < piece.bytes.length) await writeFully(file, piece.bytes.subarray(done), piece.position + done)
     bytesWritten -= done
-    at += piece.length
   }
 }
