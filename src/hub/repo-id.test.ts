@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { apiPath, findRepoType, formatRepoId, isReservedName, parseRepoId, webPath } from './repo-id.ts'
+import { apiPath, formatRepoId, isReservedName, parseRepoId, webPath } from './repo-id.ts'
 
 test.each(['alice/tiny', 'A.b_c-d/e', `${'x'.repeat(96)}/y`, '0/1', 'a_/b'])('reads %j', (text) => {
   expect(formatRepoId(parseRepoId(text))).toBe(text)
@@ -43,6 +43,5 @@ test('knows where each type lives', () => {
   expect(webPath(parseRepoId('a/b'))).toBe('/a/b')
   expect(webPath(parseRepoId('a/b', 'dataset'))).toBe('/datasets/a/b')
   expect(apiPath(parseRepoId('a/b', 'space'))).toBe('/api/spaces/a/b')
-  expect([findRepoType('dataset'), findRepoType('kernel')]).toEqual(['dataset', null])
   expect(isReservedName('API')).toBe(true)
 })

@@ -55,10 +55,6 @@ export function formatTypedRepoId(id: RepoId): string {
   return webPath(id).slice(1)
 }
 
-export function findRepoType(text: string): RepoType | null {
-  return REPO_TYPES.find((type) => type === text) ?? null
-}
-
 /** `namespace/name`, as answers show it. */
 export function formatRepoId({ namespace, name }: RepoId): string {
   return `${namespace}/${name}`

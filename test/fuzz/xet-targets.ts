@@ -6,7 +6,7 @@ import { CHUNK_PLAIN_BYTES_MAX, HASH_BYTES, KERNEL_BYTES_MAX } from '../../src/x
 import { formatHash, hashBytes, parseHash } from '../../src/xet/hash.ts'
 import { jsKernels } from '../../src/xet/js-kernels.ts'
 import { decodeFrame } from '../../src/xet/lz4-frame.ts'
-import { countShardChunks, openShard, parseDedupShard, parseShard } from '../../src/xet/shard-reader.ts'
+import { openShard, parseDedupShard, parseShard } from '../../src/xet/shard-reader.ts'
 import { parseXorbFooter, writeXorbFooter } from '../../src/xet/xorb-footer.ts'
 import { readXorbChunks } from '../../src/xet/xorb-reader.ts'
 import { goldenBytes } from '../vectors/golden.ts'
@@ -88,10 +88,7 @@ export const XET_TARGETS: readonly FuzzTarget[] = [
     name: 'shard',
     seeds: () => shards.map(goldenBytes),
     run(bytes) {
-      const { files } = parseShard(bytes)
-      const terms = files.flatMap((file) => file.terms)
-      const covered = terms.reduce((sum, { start, end }) => sum + Math.max(0, end - start), 0)
-      must(covered === countShardChunks(bytes), 'the count before parsing is that after it')
+      parseShard(bytes)
       must(openShard(bytes).sections.end <= bytes.length, 'sections lie inside')
     },
   },
