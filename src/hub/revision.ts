@@ -3,7 +3,6 @@ import { AppError } from '../base/app-error.ts'
 import { isRefName } from '../git/ref-name.ts'
 
 const BRANCH_PREFIX = 'refs/heads/'
-const HIDDEN_REFS = ['refs/pr/', 'refs/convert/'] as const
 
 export interface RevisionPath {
   readonly revision: string
