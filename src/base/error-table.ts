@@ -39,6 +39,7 @@ export const STATUS_OF_CODE: Readonly<Record<string, number>> = {
   PARENT_STALE: 412,
   REPO_MOVED: 307,
   LFS_OBJECT_MISSING: 422,
+  METHOD_UNKNOWN: 405,
 }
 
 export function httpStatusOf(error: AppError): number {
