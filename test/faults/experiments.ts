@@ -4,6 +4,7 @@ import { XORB_EXPERIMENTS } from './experiments/a-xorbs.ts'
 import { SHARD_EXPERIMENTS } from './experiments/b-shards.ts'
 import { RECONSTRUCTION_EXPERIMENTS } from './experiments/c-reconstruction.ts'
 import { NAME_EXPERIMENTS } from './experiments/f-names.ts'
+import { CROWD_EXPERIMENTS } from './experiments/g-crowds.ts'
 import { HUB_EXPERIMENTS } from './experiments/g-hub.ts'
 import { DAEMON_EXPERIMENTS } from './experiments/j-daemon.ts'
 
@@ -13,5 +14,6 @@ export const EXPERIMENTS: Experiments = {
   ...RECONSTRUCTION_EXPERIMENTS,
   ...NAME_EXPERIMENTS,
   ...HUB_EXPERIMENTS,
+  ...CROWD_EXPERIMENTS,
   ...DAEMON_EXPERIMENTS,
 }
