@@ -6,6 +6,10 @@ import { RECONSTRUCTION_EXPERIMENTS } from './experiments/c-reconstruction.ts'
 import { NAME_EXPERIMENTS } from './experiments/f-names.ts'
 import { CROWD_EXPERIMENTS } from './experiments/g-crowds.ts'
 import { HUB_EXPERIMENTS } from './experiments/g-hub.ts'
+import { LFS_EXPERIMENTS } from './experiments/g-lfs.ts'
+import { QUESTION_EXPERIMENTS } from './experiments/g-questions.ts'
+import { SENDER_EXPERIMENTS } from './experiments/g-senders.ts'
+import { TOGETHER_EXPERIMENTS } from './experiments/g-together.ts'
 import { DAEMON_EXPERIMENTS } from './experiments/j-daemon.ts'
 
 export const EXPERIMENTS: Experiments = {
@@ -15,5 +19,9 @@ export const EXPERIMENTS: Experiments = {
   ...NAME_EXPERIMENTS,
   ...HUB_EXPERIMENTS,
   ...CROWD_EXPERIMENTS,
+  ...QUESTION_EXPERIMENTS,
+  ...SENDER_EXPERIMENTS,
+  ...LFS_EXPERIMENTS,
+  ...TOGETHER_EXPERIMENTS,
   ...DAEMON_EXPERIMENTS,
 }
