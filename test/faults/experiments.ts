@@ -5,6 +5,8 @@ import { SHARD_EXPERIMENTS } from './experiments/b-shards.ts'
 import { RECONSTRUCTION_EXPERIMENTS } from './experiments/c-reconstruction.ts'
 import { NAME_EXPERIMENTS } from './experiments/f-names.ts'
 import { CROWD_EXPERIMENTS } from './experiments/g-crowds.ts'
+import { TREE_EXPERIMENTS } from './experiments/f-trees.ts'
+import { CARD_EXPERIMENTS } from './experiments/g-cards.ts'
 import { HUB_EXPERIMENTS } from './experiments/g-hub.ts'
 import { LFS_EXPERIMENTS } from './experiments/g-lfs.ts'
 import { QUESTION_EXPERIMENTS } from './experiments/g-questions.ts'
@@ -21,6 +23,8 @@ export const EXPERIMENTS: Experiments = {
   ...CROWD_EXPERIMENTS,
   ...QUESTION_EXPERIMENTS,
   ...SENDER_EXPERIMENTS,
+  ...TREE_EXPERIMENTS,
+  ...CARD_EXPERIMENTS,
   ...LFS_EXPERIMENTS,
   ...TOGETHER_EXPERIMENTS,
   ...DAEMON_EXPERIMENTS,
