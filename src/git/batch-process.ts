@@ -22,6 +22,11 @@ export interface GitObject {
   readonly content: Buffer
 }
 
+export interface BatchOptions {
+  readonly withContent: boolean
+  readonly silentMs?: number
+}
+
 interface Question {
   readonly name: string
   resolve(object: GitObject | null): void
@@ -32,6 +37,7 @@ export class BatchProcess {
   readonly #git: GitCommand
   readonly #gitDir: string
   readonly #withContent: boolean
+  readonly #silentMs: number
   #child: GitProcess | null = null
   #waiting: Question[] = []
   #parts: Buffer[] = []
@@ -40,10 +46,11 @@ export class BatchProcess {
   #idle: NodeJS.Timeout | undefined
   #silent: NodeJS.Timeout | undefined
 
-  constructor(git: GitCommand, gitDir: string, { withContent }: { withContent: boolean }) {
+  constructor(git: GitCommand, gitDir: string, { withContent, silentMs = SILENT_MS }: BatchOptions) {
     this.#git = git
     this.#gitDir = gitDir
     this.#withContent = withContent
+    this.#silentMs = silentMs
   }
 
   /** Null when nothing has this name. A name never holds a line end: callers pass oids and checked ref names. */
@@ -87,9 +94,9 @@ export class BatchProcess {
       if (this.#child !== child) return
       child.kill('SIGKILL')
       this.#child = null
-      const message = `git cat-file said nothing for ${SILENT_MS / 1000} s in ${this.#gitDir}: try again soon`
+      const message = `git cat-file said nothing for ${this.#silentMs / 1000} s in ${this.#gitDir}: try again soon`
       for (const { reject } of this.#waiting.splice(0)) reject(new AppError('busy', 'GIT_STALLED', message))
-    }, SILENT_MS).unref()
+    }, this.#silentMs).unref()
   }
 
   #onClose(child: GitProcess, stderr: string): void {

@@ -1,7 +1,8 @@
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { BatchProcess } from './batch-process.ts'
 import { GitCommand } from './git-command.ts'
 import { findOid, parseOid } from './oid.ts'
 import { Repository } from './repository.ts'
@@ -20,6 +21,15 @@ async function fakeGit(script: string, version = '2.40.1'): Promise<GitCommand> 
   await writeFile(path, `${head}${script}\n`)
   await chmod(path, 0o755)
   return GitCommand.find(folder)
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    expect(error).toMatchObject({ code: 'ESRCH' })
+    return false
+  }
 }
 
 describe('GitCommand', () => {
@@ -51,6 +61,32 @@ describe('GitCommand', () => {
     expect(await (await fakeGit('echo "$*"', '2.35.0')).run({ gitDir: folder, args: ['x'] })).toMatchObject({
       stdout: expect.objectContaining({}),
     })
+  })
+
+  test('tells the thousand and first who waits to come again', async () => {
+    const slow = await fakeGit('exec sleep 60')
+    const stop = new AbortController()
+    const call = { gitDir: folder, args: ['log'] }
+    const calls = Array.from({ length: 1_008 }, () => slow.run(call, { signal: stop.signal }))
+    const ended = Promise.allSettled(calls)
+    await expect(slow.run(call)).rejects.toMatchObject({ kind: 'busy', code: 'GIT_BUSY' })
+    stop.abort()
+    expect((await ended).filter(({ status }) => status === 'fulfilled')).toEqual([])
+    await expect((await fakeGit('echo free')).run(call)).resolves.toMatchObject({ exit: 0 })
+  })
+
+  test('a batch that says nothing is ended, who asked it is told, and the next question starts another', async () => {
+    const git = await fakeGit(
+      `[ -e ${folder}/awake ] || { echo $$ > ${folder}/stuck; exec sleep 60; }; read name; echo "$name missing"`,
+    )
+    const batch = new BatchProcess(git, folder, { withContent: false, silentMs: 300 })
+    const asked = ['a', 'b'].map((name) => batch.ask(name))
+    for (const answer of asked) await expect(answer).rejects.toMatchObject({ kind: 'busy', code: 'GIT_STALLED' })
+    await writeFile(join(folder, 'awake'), '')
+    await expect(batch.ask('c')).resolves.toBeNull()
+    const stuck = Number(await readFile(join(folder, 'stuck'), 'utf8'))
+    await expect.poll(() => isRunning(stuck)).toBe(false)
+    batch.end()
   })
 
   test('ends a program that takes too long, says too much or is no longer wanted', async () => {

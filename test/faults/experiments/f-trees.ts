@@ -96,7 +96,10 @@ async function followsNoLink(lab: Lab): Promise<void> {
   ] as const) {
     for (const way of ['resolve', 'raw']) {
       const reply = await lab.send(`/${repo}/${way}/main/${path}`, { token: lab.alice })
-      assert.ok(reply.status === 200 ? reply.body.toString() === target : reply.status === 404, `${way} ${path}: ${reply.status} ${reply.body}`)
+      assert.ok(
+        reply.status === 200 ? reply.body.toString() === target : reply.status === 404,
+        `${way} ${path}: ${reply.status} ${reply.body}`,
+      )
     }
   }
   assertRefused(await lab.send(`/${repo}/resolve/main/folder/passwd`, { token: lab.alice }), 404)
@@ -141,7 +144,9 @@ async function writesThroughNoLink(lab: Lab, repo: string, outside: string): Pro
   const folder = await lab.scratch()
   await mkdir(join(folder, 'out'))
   await symlink(outside, join(folder, 'out', 'a.txt'))
-  const pull = await lab.run(['pull', repo, '--local-dir', join(folder, 'out'), '--include', 'a.txt', '--json'], { folder })
+  const pull = await lab.run(['pull', repo, '--local-dir', join(folder, 'out'), '--include', 'a.txt', '--json'], {
+    folder,
+  })
   assert.ok([0, 19].includes(pull.code ?? -1), pull.stdout + pull.stderr)
   assert.equal(await readFile(outside, 'utf8'), 'secret of the machine')
   if (pull.code === 0) assert.equal(await readFile(join(folder, 'out', 'a.txt'), 'utf8'), 'plain')

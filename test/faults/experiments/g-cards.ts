@@ -13,7 +13,10 @@ const SLACK_MS = 1_500
 export const CARD_EXPERIMENTS: Experiments = { G20: boundsCards }
 
 function cards(): Readonly<Record<string, string>> {
-  const levels = Array.from({ length: 30 }, (_, i) => `l${i + 1}: &l${i + 1} [${new Array(10).fill(`*l${i}`).join(', ')}]`)
+  const levels = Array.from(
+    { length: 30 },
+    (_, i) => `l${i + 1}: &l${i + 1} [${new Array(10).fill(`*l${i}`).join(', ')}]`,
+  )
   const anchors = Array.from({ length: 1_000_000 }, (_, i) => `a: &${i.toString(36)}`).join('\n')
   const bait = (text: string) => text.repeat(Math.floor(CARD_BYTES / text.length))
   return {
@@ -25,9 +28,9 @@ function cards(): Readonly<Record<string, string>> {
     'spaces before items': `tags:\n${`  -${' '.repeat(1000)}\n`.repeat(2_000)}`,
     'quotes without end': `license: "${bait('\\"')}`,
     'commas in a list': `tags: [${bait('a, ')}]`,
-    'fences': bait('----\n--- \n'),
+    fences: bait('----\n--- \n'),
     'one long key': `${bait('k')}: v`,
-    'numbers': `tags: ${'9'.repeat(CARD_BYTES)}`,
+    numbers: `tags: ${'9'.repeat(CARD_BYTES)}`,
     'tags that run code': 'license: !!python/object/apply:os.system ["touch /tmp/x"]\ntags: !!js/function "x"',
     'a script': 'license: <script>alert(1)</script>\n',
   }
