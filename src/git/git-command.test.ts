@@ -63,32 +63,6 @@ describe('GitCommand', () => {
     })
   })
 
-  test('tells the thousand and first who waits to come again', async () => {
-    const slow = await fakeGit('exec sleep 60')
-    const stop = new AbortController()
-    const call = { gitDir: folder, args: ['log'] }
-    const calls = Array.from({ length: 1_008 }, () => slow.run(call, { signal: stop.signal }))
-    const ended = Promise.allSettled(calls)
-    await expect(slow.run(call)).rejects.toMatchObject({ kind: 'busy', code: 'GIT_BUSY' })
-    stop.abort()
-    expect((await ended).filter(({ status }) => status === 'fulfilled')).toEqual([])
-    await expect((await fakeGit('echo free')).run(call)).resolves.toMatchObject({ exit: 0 })
-  })
-
-  test('a batch that says nothing is ended, who asked it is told, and the next question starts another', async () => {
-    const git = await fakeGit(
-      `[ -e ${folder}/awake ] || { echo $$ > ${folder}/stuck; exec sleep 60; }; read name; echo "$name missing"`,
-    )
-    const batch = new BatchProcess(git, folder, { withContent: false, silentMs: 300 })
-    const asked = ['a', 'b'].map((name) => batch.ask(name))
-    for (const answer of asked) await expect(answer).rejects.toMatchObject({ kind: 'busy', code: 'GIT_STALLED' })
-    await writeFile(join(folder, 'awake'), '')
-    await expect(batch.ask('c')).resolves.toBeNull()
-    const stuck = Number(await readFile(join(folder, 'stuck'), 'utf8'))
-    await expect.poll(() => isRunning(stuck)).toBe(false)
-    batch.end()
-  })
-
   test('ends a program that takes too long, says too much or is no longer wanted', async () => {
     const slow = await fakeGit('exec sleep 60')
     const call = { gitDir: folder, args: ['log'] }
@@ -145,4 +119,32 @@ test('a missing blob is damage, by name', async () => {
   const repository = await Repository.init(await GitCommand.find(), join(folder, 'empty.git'))
   await expect(repository.getBlob(parseOid('ab'.repeat(20)))).rejects.toMatchObject({ code: 'GIT_OBJECT_MISSING' })
   repository.close()
+})
+
+describe('git that stands still', () => {
+  test('tells the thousand and first who waits to come again', async () => {
+    const slow = await fakeGit('exec sleep 60')
+    const stop = new AbortController()
+    const call = { gitDir: folder, args: ['log'] }
+    const calls = Array.from({ length: 1_008 }, () => slow.run(call, { signal: stop.signal }))
+    const ended = Promise.allSettled(calls)
+    await expect(slow.run(call)).rejects.toMatchObject({ kind: 'busy', code: 'GIT_BUSY' })
+    stop.abort()
+    expect((await ended).filter(({ status }) => status === 'fulfilled')).toEqual([])
+    await expect((await fakeGit('echo free')).run(call)).resolves.toMatchObject({ exit: 0 })
+  })
+
+  test('a batch that says nothing is ended, who asked it is told, and the next question starts another', async () => {
+    const git = await fakeGit(
+      `[ -e ${folder}/awake ] || { echo $$ > ${folder}/stuck; exec sleep 60; }; read name; echo "$name missing"`,
+    )
+    const batch = new BatchProcess(git, folder, { withContent: false, silentMs: 300 })
+    const asked = ['a', 'b'].map((name) => batch.ask(name))
+    for (const answer of asked) await expect(answer).rejects.toMatchObject({ kind: 'busy', code: 'GIT_STALLED' })
+    await writeFile(join(folder, 'awake'), '')
+    await expect(batch.ask('c')).resolves.toBeNull()
+    const stuck = Number(await readFile(join(folder, 'stuck'), 'utf8'))
+    await expect.poll(() => isRunning(stuck)).toBe(false)
+    batch.end()
+  })
 })

@@ -4,12 +4,15 @@ import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { systemClock } from '../../../src/base/clock.ts'
 import { allowOpenFiles, closeCrowd, openCrowd } from '../../farm/crowd.ts'
+import type { HubSettings } from '../../farm/hub-process.ts'
 import type { Experiments } from '../experiment.ts'
 import { seededChunks } from '../forge.ts'
 import type { Lab } from '../lab.ts'
 
 const CROWD = 10_000
-const FILES = CROWD + 2_000
+/** Some are kept for files, git and databases. */
+const FILES = CROWD + 3_000
+const ROOMY: HubSettings = { before: ['prlimit', `--nofile=${FILES}:${FILES}`] }
 const GOOD_MS_MAX = 5_000
 const BYTES_PER_CONNECTION_MAX = 32 * 1024
 /** What the server allows for headers, its own look every second, and a second for us to hear of it. */
@@ -18,14 +21,14 @@ const HEADERS_LATE_MS = 3_000
 const CANCELLED = 1_000
 
 export const CROWD_EXPERIMENTS: Experiments = {
-  G1: servesBesideIdleCrowd,
-  G2: endsSlowHeaders,
+  G1: (lab) => lab.withAnother(ROOMY, servesBesideIdleCrowd),
+  G2: (lab) => lab.withAnother(ROOMY, endsSlowHeaders),
   G26: forgetsTheCancelled,
 }
 
 /** G1: 10,000 connections that were served once and stay open; a good client does not notice. */
 async function servesBesideIdleCrowd(lab: Lab): Promise<string> {
-  allowOpenFiles(lab.hub.pid, FILES)
+  allowOpenFiles(FILES)
   const before = lab.openFiles()
   const memory = lab.hub.memory().now
   const { host } = new URL(lab.hub.url)
@@ -59,7 +62,7 @@ async function worstGood(lab: Lab): Promise<number> {
 
 /** G2: headers that never end are answered 408 in time, all of them, and meanwhile others are served. */
 async function endsSlowHeaders(lab: Lab): Promise<string> {
-  allowOpenFiles(lab.hub.pid, FILES)
+  allowOpenFiles(FILES)
   const before = lab.openFiles()
   const { host } = new URL(lab.hub.url)
   const ends: Promise<{ text: string; ms: number }>[] = []
