@@ -72,7 +72,10 @@ async function addFile(holdings: Holdings, rows: Rows, { file, hash, entry, enco
   const name = fileName(hash)
   const sha256 = claimOf(file)
   const known = await holdings.catalog.findRecord('file', hash)
-  if (known === null || (await takesPlace(holdings, { entry: new FileEntry(known), encoded: known }, { entry, encoded })))
+  if (
+    known === null ||
+    (await takesPlace(holdings, { entry: new FileEntry(known), encoded: known }, { entry, encoded }))
+  )
     rows.records.push({ kind: 'file', key: hash, value: encoded })
   if (isFresh && sha256 !== null) {
     rows.records.push({ kind: 'sha256', key: hash, value: parseHex(sha256) as Uint8Array })
