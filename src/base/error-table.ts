@@ -39,6 +39,8 @@ export const STATUS_OF_CODE: Readonly<Record<string, number>> = {
   PARENT_STALE: 412,
   REPO_MOVED: 307,
   LFS_OBJECT_MISSING: 422,
+  HEADERS_TOO_MANY: 431,
+  BODY_ENCODED: 415,
 }
 
 export function httpStatusOf(error: AppError): number {
