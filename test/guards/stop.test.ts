@@ -46,12 +46,15 @@ function request(lines: readonly string[]): Socket {
   return socket
 }
 
-/** The socket of an upload whose headers are sent. */
+/** The socket of an upload that the server has begun to take. */
 async function beginUpload(): Promise<Socket> {
   const batch = { operation: 'upload', transfers: ['basic'], objects: [{ oid, size: content.length }] }
   const href = (await post('/admin/x.git/info/lfs/objects/batch', batch)).objects?.[0]?.actions?.upload.href as string
   const { pathname, search } = new URL(href)
-  return request([`PUT ${pathname}${search} HTTP/1.1`, `Content-Length: ${content.length}`])
+  const socket = request([`PUT ${pathname}${search} HTTP/1.1`, `Content-Length: ${content.length}`])
+  const metrics = () => send(hub.url, '/metrics', { token: hub.adminToken }).then(({ body }) => body.toString())
+  await expect.poll(metrics).toContain('xorbit_uploads_open 1\n')
+  return socket
 }
 
 async function commitAndRead(): Promise<Buffer> {
