@@ -40,6 +40,8 @@ export const STATUS_OF_CODE: Readonly<Record<string, number>> = {
   REPO_MOVED: 307,
   LFS_OBJECT_MISSING: 422,
   METHOD_UNKNOWN: 405,
+  HEADERS_TOO_MANY: 431,
+  BODY_ENCODED: 415,
 }
 
 export function httpStatusOf(error: AppError): number {
