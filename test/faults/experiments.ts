@@ -3,6 +3,7 @@ import type { Experiments } from './experiment.ts'
 import { XORB_EXPERIMENTS } from './experiments/a-xorbs.ts'
 import { SHARD_EXPERIMENTS } from './experiments/b-shards.ts'
 import { RECONSTRUCTION_EXPERIMENTS } from './experiments/c-reconstruction.ts'
+import { DISK_EXPERIMENTS } from './experiments/e-disk.ts'
 import { NAME_EXPERIMENTS } from './experiments/f-names.ts'
 import { HUB_EXPERIMENTS } from './experiments/g-hub.ts'
 import { DAEMON_EXPERIMENTS } from './experiments/j-daemon.ts'
@@ -11,6 +12,7 @@ export const EXPERIMENTS: Experiments = {
   ...XORB_EXPERIMENTS,
   ...SHARD_EXPERIMENTS,
   ...RECONSTRUCTION_EXPERIMENTS,
+  ...DISK_EXPERIMENTS,
   ...NAME_EXPERIMENTS,
   ...HUB_EXPERIMENTS,
   ...DAEMON_EXPERIMENTS,

@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '../../src/base/clock.ts'
 import { type Reply, type SendOptions, send } from '../farm/http-send.ts'
-import { type Finished, HubProcess, xorbit } from '../farm/hub-process.ts'
+import { type Finished, HubProcess, type HubSettings, xorbit } from '../farm/hub-process.ts'
 import { type ForgedXorb, forgeShard, forgeXorb, listOf, wholeFile } from './forge.ts'
 
 export interface Cas {
@@ -32,9 +32,9 @@ export class Lab {
   #count = 0
   #pid = 0
 
-  private constructor(folder: string) {
+  private constructor(folder: string, settings?: HubSettings) {
     this.folder = folder
-    this.hub = new HubProcess(join(folder, 'hub'))
+    this.hub = new HubProcess(join(folder, 'hub'), settings)
   }
 
   static async open(): Promise<Lab> {
@@ -49,13 +49,42 @@ export class Lab {
     return lab
   }
 
-  async #prepare(): Promise<void> {
-    await this.hub.start()
-    this.alice = await this.hub.createUser('alice', 'write')
-    this.bob = await this.hub.createUser('bob', 'read')
+  /** Another server on a home of its own, which experiments may spoil. It has alice alone, who runs it. */
+  async another(settings: HubSettings = {}): Promise<Lab> {
+    const args = [...(settings.args ?? []), '--user', 'alice']
+    const lab = new Lab(await this.scratch(), { ...settings, args })
+    try {
+      await lab.hub.start()
+      await lab.#begin(lab.hub.adminToken)
+      return lab
+    } catch (error) {
+      await lab.close()
+      throw error
+    }
+  }
+
+  /** Runs `action` with another server, and ends it. */
+  async withAnother<T>(settings: HubSettings, action: (lab: Lab) => Promise<T>): Promise<T> {
+    const lab = await this.another(settings)
+    try {
+      return await action(lab)
+    } finally {
+      await lab.close()
+    }
+  }
+
+  async #begin(alice: string): Promise<void> {
+    this.alice = alice
     await this.createRepo(GOOD_REPO)
     await this.commitText(GOOD_REPO, { 'good.txt': GOOD_TEXT })
     this.#pid = this.hub.pid
+  }
+
+  async #prepare(): Promise<void> {
+    await this.hub.start()
+    const alice = await this.hub.createUser('alice', 'write')
+    this.bob = await this.hub.createUser('bob', 'read')
+    await this.#begin(alice)
   }
 
   async close(): Promise<void> {
