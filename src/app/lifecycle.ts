@@ -14,7 +14,8 @@ import { VERSION } from '../base/version.ts'
 import { parsePublicUrl, setPublicUrl } from '../http/origin.ts'
 import type { Accounts } from '../hub/accounts.ts'
 import { LOCAL_ACTOR } from '../hub/audit-log.ts'
-import { openHome } from '../store/home.ts'
+import { type Home, openHome } from '../store/home.ts'
+import { HomeWatch } from '../store/home-watch.ts'
 import { lowSpace } from '../store/space.ts'
 import { WriteProbe } from '../store/write-probe.ts'
 import { type Composition, compose, type ServerLimits } from './compose.ts'
@@ -50,12 +51,14 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
   const { home: path, log } = options
   const clock = systemClock
   const home = await openHome(path, clock)
+  tellUnended(home, log)
   const reasons: string[] = ['starting']
   const probe = new WriteProbe(join(runFiles(path).folder, 'probe'), clock)
   const notReady = async () => [...reasons, ...lowSpace(path), ...(await probe.failure())]
-  const health = { version: VERSION, notReady }
   let parts: Composition | null = null
   try {
+    const watch = new HomeWatch(path)
+    const health = { version: VERSION, notReady, checkStored: () => watch.check() }
     const allowedHosts = [...options.allowedHosts, options.host].map((name) => name.toLowerCase())
     parts = await compose({ home: path, allowedHosts, health, limits: options.limits, clock, log })
     const token = await firstToken(path, parts.accounts, options.firstUser)
@@ -64,7 +67,7 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     const url = await listen(parts, options)
     await tellWhere(path, url)
     reasons.length = 0
-    const sweeping = startSweeping(parts)
+    const sweeping = startSweeping(parts, () => watch.check())
     const stopAll = (running: Composition) => sweeping.stop().then(() => stop(running))
     return { url, token, tokenFile: runFiles(path).token, home: path, stop: () => stopAll(parts as Composition) }
   } catch (error) {
@@ -81,9 +84,18 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
   }
 }
 
-function startSweeping({ store }: Composition): { stop(): Promise<void> } {
+/** Whoever runs the server learns that it was killed, by the kernel for its memory perhaps. */
+function tellUnended({ path, lock }: Home, log: Log): void {
+  if (lock.unended === null) return
+  log.warn(
+    { home: path, last: lock.unended },
+    'the last process of this home did not end by itself: killed, or a crash',
+  )
+}
+
+function startSweeping({ store }: Composition, checkStored: () => void): { stop(): Promise<void> } {
   const stopping = new AbortController()
-  const sweeping = sweepDaily(store, stopping.signal)
+  const sweeping = sweepDaily(store, stopping.signal, checkStored)
   return {
     stop() {
       stopping.abort()

@@ -1,12 +1,14 @@
 /**
  * One process per folder. The lock is the operating system's own (taken by SQLite on `lock.db`), so it ends with the
- * process however that ends; a file beside it tells others who holds it.
+ * process however that ends; a file beside it tells others who holds it,
+ * and stays when that one had no time to give the lock back.
  */
+import { rmSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { AppError } from './app-error.ts'
+import { AppError, systemCode } from './app-error.ts'
 import { makeFolder, writeFileAtomically } from './atomic-file.ts'
 import type { Clock } from './clock.ts'
 
@@ -15,6 +17,8 @@ const SQLITE_BUSY = 5
 const SQLITE_NO_SPACE: readonly number[] = [13, 10]
 
 export interface DirLock {
+  /** Who held the lock before and ended without giving it back: killed, or by a crash. */
+  readonly unended: string | null
   release(): void
 }
 
@@ -33,13 +37,30 @@ export async function lockFolder(folder: string, clock: Clock): Promise<DirLock>
     throw new AppError('busy', 'FOLDER_IN_USE', `${folder} is in use by ${who.trim()}`, { cause })
   }
   const since = new Date(clock.nowMs()).toISOString()
+  let unended: string | null
   try {
+    unended = await readIfThere(owner)
     await writeFileAtomically(owner, `${JSON.stringify({ pid: process.pid, host: hostname(), since })}\n`)
   } catch (error) {
     db.close()
     throw error
   }
-  return { release: () => db.close() }
+  return {
+    unended,
+    release() {
+      rmSync(owner, { force: true })
+      db.close()
+    },
+  }
+}
+
+async function readIfThere(file: string): Promise<string | null> {
+  try {
+    return (await readFile(file, 'utf8')).trim()
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return null
+    throw error
+  }
 }
 
 function unusable(folder: string, cause: unknown): AppError {

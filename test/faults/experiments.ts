@@ -4,6 +4,8 @@ import { XORB_EXPERIMENTS } from './experiments/a-xorbs.ts'
 import { SHARD_EXPERIMENTS } from './experiments/b-shards.ts'
 import { RECONSTRUCTION_EXPERIMENTS } from './experiments/c-reconstruction.ts'
 import { DISK_EXPERIMENTS } from './experiments/e-disk.ts'
+import { meetsLimits } from './experiments/e-limits.ts'
+import { PROCESS_EXPERIMENTS } from './experiments/e-process.ts'
 import { NAME_EXPERIMENTS } from './experiments/f-names.ts'
 import { HUB_EXPERIMENTS } from './experiments/g-hub.ts'
 import { DAEMON_EXPERIMENTS } from './experiments/j-daemon.ts'
@@ -13,6 +15,8 @@ export const EXPERIMENTS: Experiments = {
   ...SHARD_EXPERIMENTS,
   ...RECONSTRUCTION_EXPERIMENTS,
   ...DISK_EXPERIMENTS,
+  E4: meetsLimits,
+  ...PROCESS_EXPERIMENTS,
   ...NAME_EXPERIMENTS,
   ...HUB_EXPERIMENTS,
   ...DAEMON_EXPERIMENTS,

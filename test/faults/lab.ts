@@ -89,7 +89,8 @@ export class Lab {
 
   async close(): Promise<void> {
     await this.hub.stop()
-    await rm(this.folder, { recursive: true, force: true })
+    if (process.env.KEEP) process.stderr.write(`${this.folder}\n`)
+    else await rm(this.folder, { recursive: true, force: true })
   }
 
   async scratch(): Promise<string> {
@@ -197,6 +198,11 @@ export class Lab {
     await this.settle()
     assert.deepEqual(await this.hub.storedFiles(), before, 'something was stored')
     return result
+  }
+
+  /** Uploads that the server is writing. */
+  temporaryFiles(): Promise<string[]> {
+    return filesBelow(join(this.hub.home, 'blobs', 'tmp'))
   }
 
   /** Waits until the server has dropped its temporary files. */
