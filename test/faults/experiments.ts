@@ -3,6 +3,7 @@ import type { Experiments } from './experiment.ts'
 import { XORB_EXPERIMENTS } from './experiments/a-xorbs.ts'
 import { SHARD_EXPERIMENTS } from './experiments/b-shards.ts'
 import { RECONSTRUCTION_EXPERIMENTS } from './experiments/c-reconstruction.ts'
+import { outlivesClockJumps } from './experiments/e-clock.ts'
 import { DISK_EXPERIMENTS } from './experiments/e-disk.ts'
 import { meetsLimits } from './experiments/e-limits.ts'
 import { PROCESS_EXPERIMENTS } from './experiments/e-process.ts'
@@ -17,6 +18,7 @@ export const EXPERIMENTS: Experiments = {
   ...DISK_EXPERIMENTS,
   E4: meetsLimits,
   ...PROCESS_EXPERIMENTS,
+  E19: outlivesClockJumps,
   ...NAME_EXPERIMENTS,
   ...HUB_EXPERIMENTS,
   ...DAEMON_EXPERIMENTS,

@@ -175,11 +175,18 @@ export class Lab {
     assert.equal(put.status, 200, `xorb: ${put.body}`)
     const shard = await this.putShard(cas, forgeShard({ files: [file], xorbs: [listOf(xorb)] }))
     assert.equal(shard.status, 200, `shard: ${shard.body}`)
-    const commit = await this.commit(repo, [
-      { key: 'lfsFile', value: { path, algo: 'sha256', oid: sha256, size: content.length } },
-    ])
-    assert.equal(commit.status, 200, `commit: ${commit.body}`)
+    await this.commitLarge(repo, { path, sha256, content })
     return { repo, path, xorb, content, sha256, fileHash: file.hash, cas }
+  }
+
+  /** Commits a file that was uploaded. */
+  async commitLarge(
+    repo: string,
+    { path, sha256, content }: { path: string; sha256: string; content: Buffer },
+  ): Promise<void> {
+    const value = { path, algo: 'sha256', oid: sha256, size: content.length }
+    const commit = await this.commit(repo, [{ key: 'lfsFile', value }])
+    assert.equal(commit.status, 200, `commit: ${commit.body}`)
   }
 
   /** The real command, as alice, towards `endpoint` (this server unless given). */

@@ -25,7 +25,15 @@ export function selectRows({ stage, groups, ids }: Selection): FaultRow[] {
   )
 }
 
-export async function runRow(lab: Lab, row: FaultRow): Promise<Verdict> {
+/** Mostly waiting, on servers of their own: begun at once, and waited for when it is their turn. */
+const AHEAD: readonly string[] = ['E12']
+
+export async function* runRows(lab: Lab, rows: readonly FaultRow[]): AsyncIterable<Verdict> {
+  const begun = new Map(rows.filter(({ id }) => AHEAD.includes(id)).map((row) => [row.id, runRow(lab, row)]))
+  for (const row of rows) yield begun.get(row.id) ?? runRow(lab, row)
+}
+
+async function runRow(lab: Lab, row: FaultRow): Promise<Verdict> {
   const experiment = EXPERIMENTS[row.id]
   if (experiment === undefined) return { id: row.id, outcome: 'untried', ms: 0, note: '' }
   const started = systemClock.monotonicMs()

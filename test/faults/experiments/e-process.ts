@@ -1,14 +1,13 @@
 /** Group E: what becomes of the server's process: stopped, paused, killed for its memory, started twice. */
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { request as httpRequest } from 'node:http'
 import { systemClock } from '../../../src/base/clock.ts'
 import { sendRaw } from '../../farm/http-send.ts'
 import { xorbit } from '../../farm/hub-process.ts'
 import { MemoryCap } from '../../farm/memory-cap.ts'
 import type { Experiments } from '../experiment.ts'
-import { type ForgedXorb, forgeXorb, seededChunks } from '../forge.ts'
+import { forgeXorb, seededChunks } from '../forge.ts'
 import { assertRefused, type Lab } from '../lab.ts'
+import { startSlowUpload } from '../slow-upload.ts'
 
 const STOP_MS_MAX = 10_000
 const PAUSE_MS = 60_000
@@ -30,36 +29,12 @@ export const PROCESS_EXPERIMENTS: Experiments = {
   },
 }
 
-/** Sends a xorb in two halves: the second one when it is told to. */
-async function slowUpload(lab: Lab): Promise<{ xorb: ForgedXorb; finish(): Promise<number | 'cut'> }> {
-  const cas = await lab.cas()
-  const xorb = forgeXorb(seededChunks(lab.next(), [50_000, 50_000]))
-  const { hostname, port } = new URL(lab.hub.url)
-  const request = httpRequest({
-    ...{ host: hostname, port, method: 'POST', path: `${cas.path}/v1/xorbs/default/${xorb.hash}`, agent: false },
-    headers: { authorization: `Bearer ${cas.token}`, 'content-length': xorb.body.length },
-  })
-  const answered = new Promise<number | 'cut'>((resolve) => {
-    request.on('response', (answer) => resolve(answer.resume().statusCode ?? 0))
-    request.on('error', () => resolve('cut'))
-  })
-  const half = Math.floor(xorb.body.length / 2)
-  request.write(xorb.body.subarray(0, half))
-  await once(request, 'socket')
-  return {
-    xorb,
-    finish() {
-      request.end(xorb.body.subarray(half))
-      return answered
-    },
-  }
-}
-
 /** E10: SIGTERM while uploads run: they finish, nothing new begins, and the end is in time and of the right code. */
 async function stopsUnderLoad(lab: Lab): Promise<string> {
   return lab.withAnother({}, async (own) => {
     const { url } = own.hub
-    const uploads = await Promise.all(Array.from({ length: 4 }, () => slowUpload(own)))
+    const cas = await own.cas()
+    const uploads = await Promise.all(Array.from({ length: 4 }, () => startSlowUpload(own, cas)))
     // What the server has begun to read it has begun to run.
     await until(async () => (await own.temporaryFiles()).length === uploads.length)
     const begun = systemClock.monotonicMs()
@@ -73,11 +48,11 @@ async function stopsUnderLoad(lab: Lab): Promise<string> {
     assert.ok(tookMs < STOP_MS_MAX, `the end took ${tookMs} ms`)
     assert.deepEqual(answers, [200, 200, 200, 200], 'a running upload was not finished')
     await own.hub.start()
-    const cas = await own.cas()
+    const again = await own.cas()
     for (const { xorb } of uploads) {
-      const grant = await own.send(`${cas.path}/v1/xorb-grants/default/${xorb.hash}`, {
+      const grant = await own.send(`${again.path}/v1/xorb-grants/default/${xorb.hash}`, {
         method: 'POST',
-        token: cas.token,
+        token: again.token,
       })
       assertRefused(grant, 200)
     }
@@ -102,7 +77,7 @@ async function until(isSo: () => Promise<boolean>): Promise<void> {
 async function survivesPause(lab: Lab): Promise<string> {
   return lab.withAnother({}, async (own) => {
     const file = await own.publish(await own.freshRepo(), 'before.bin', seededChunks(own.next(), [30_000]))
-    const upload = await slowUpload(own)
+    const upload = await startSlowUpload(own, await own.cas())
     process.kill(own.hub.pid, 'SIGSTOP')
     try {
       const waiting = systemClock.sleep(PAUSE_MS)
