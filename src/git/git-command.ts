@@ -142,6 +142,10 @@ export class GitCommand {
   }
 }
 
+/** Of some writes git says only that they failed. */
+const NO_SPACE =
+  /No space left on device|Disk quota exceeded|(couldn't|could not|unable to) (write|append)|write error/i
+
 /** Collects the first kilobytes of a stream, reading all of it. */
 export function keepText(stream: Readable): string[] {
   const parts: string[] = []
@@ -154,7 +158,7 @@ export function keepText(stream: Readable): string[] {
 }
 
 export function gitFailed({ args, gitDir }: GitCall, exit: number, stderr: string): AppError {
-  const noSpace = /No space left on device|Disk quota exceeded/.test(stderr)
+  const noSpace = NO_SPACE.test(stderr)
   const message = `git ${args[0]} failed in ${gitDir ?? 'no repository'} (${exit}): ${stderr.trim().slice(0, 500)}`
   return new AppError(noSpace ? 'no-space' : 'bug', 'GIT_FAILED', message, { data: { exit } })
 }

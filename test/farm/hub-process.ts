@@ -11,7 +11,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const LAUNCHER = join(ROOT, 'bin', 'xorbit.cjs')
+export const LAUNCHER = join(ROOT, 'bin', 'xorbit.cjs')
 const READY_MS = 30_000
 
 export interface Finished {
@@ -82,6 +82,8 @@ export interface HubSettings {
   readonly without?: readonly string[]
   /** Mount options of a tmpfs of its own, which the home lies on and only the server sees. */
   readonly disk?: string
+  /** Called with the place of the home before the first start. */
+  readonly prepare?: (home: string) => Promise<void>
 }
 
 export interface Ended {
@@ -201,11 +203,11 @@ export class HubProcess {
     return text.slice(-1500)
   }
 
-  /** Resident memory now and at its highest, in bytes. */
-  memory(): { now: number; peak: number } {
+  /** Resident memory now and at its highest, in bytes; and what of it no file gives back. */
+  memory(): { now: number; peak: number; own: number } {
     const status = readFileSync(`/proc/${this.pid}/status`, 'utf8')
     const read = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? 0) * 1024
-    return { now: read('VmRSS'), peak: read('VmHWM') }
+    return { now: read('VmRSS'), peak: read('VmHWM'), own: read('RssAnon') }
   }
 
   /** Every file below the store and the repositories' refs: what must not change when something is refused. */

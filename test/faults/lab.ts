@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { readdirSync } from 'node:fs'
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '../../src/base/clock.ts'
@@ -54,6 +54,7 @@ export class Lab {
     const args = [...(settings.args ?? []), '--user', 'alice']
     const lab = new Lab(await this.scratch(), { ...settings, args })
     try {
+      await settings.prepare?.(await lab.#homeToBe())
       await lab.hub.start()
       await lab.#begin(lab.hub.adminToken)
       return lab
@@ -73,6 +74,11 @@ export class Lab {
     }
   }
 
+  async #homeToBe(): Promise<string> {
+    await mkdir(this.hub.folder, { recursive: true })
+    return join(this.hub.folder, 'home')
+  }
+
   async #begin(alice: string): Promise<void> {
     this.alice = alice
     await this.createRepo(GOOD_REPO)
@@ -89,7 +95,8 @@ export class Lab {
 
   async close(): Promise<void> {
     await this.hub.stop()
-    await rm(this.folder, { recursive: true, force: true })
+    if (process.env.KEEP) process.stderr.write(`${this.folder}\n`)
+    else await rm(this.folder, { recursive: true, force: true })
   }
 
   async scratch(): Promise<string> {
@@ -174,11 +181,18 @@ export class Lab {
     assert.equal(put.status, 200, `xorb: ${put.body}`)
     const shard = await this.putShard(cas, forgeShard({ files: [file], xorbs: [listOf(xorb)] }))
     assert.equal(shard.status, 200, `shard: ${shard.body}`)
-    const commit = await this.commit(repo, [
-      { key: 'lfsFile', value: { path, algo: 'sha256', oid: sha256, size: content.length } },
-    ])
-    assert.equal(commit.status, 200, `commit: ${commit.body}`)
+    await this.commitLarge(repo, { path, sha256, content })
     return { repo, path, xorb, content, sha256, fileHash: file.hash, cas }
+  }
+
+  /** Commits a file that was uploaded. */
+  async commitLarge(
+    repo: string,
+    { path, sha256, content }: { path: string; sha256: string; content: Buffer },
+  ): Promise<void> {
+    const value = { path, algo: 'sha256', oid: sha256, size: content.length }
+    const commit = await this.commit(repo, [{ key: 'lfsFile', value }])
+    assert.equal(commit.status, 200, `commit: ${commit.body}`)
   }
 
   /** The real command, as alice, towards `endpoint` (this server unless given). */
@@ -197,6 +211,11 @@ export class Lab {
     await this.settle()
     assert.deepEqual(await this.hub.storedFiles(), before, 'something was stored')
     return result
+  }
+
+  /** Uploads that the server is writing. */
+  temporaryFiles(): Promise<string[]> {
+    return filesBelow(join(this.hub.home, 'blobs', 'tmp'))
   }
 
   /** Waits until the server has dropped its temporary files. */

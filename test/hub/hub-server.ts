@@ -49,7 +49,7 @@ export class HubServer {
     options: { home?: string; clock?: Clock; limits?: ServerLimits; lfsParts?: LfsPartLimits; pace?: Pace } = {},
   ): Promise<HubServer> {
     const home = options.home ?? (await mkdtemp(join(tmpdir(), 'xorbit-hub-')))
-    const health = { version: '0', notReady: async () => [] }
+    const health = { version: '0', notReady: async () => [], checkStored: () => undefined }
     const clock = options.clock ?? systemClock
     const parts = await compose({ ...options, home, allowedHosts: [], health, clock, log: silentLog })
     await parts.server.listen({ host: '127.0.0.1', port: 0 })

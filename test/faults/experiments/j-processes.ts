@@ -8,7 +8,7 @@ import type { Lab } from '../lab.ts'
 
 const OTHER_VERSION = '99.1.0'
 
-export const PROCESS_EXPERIMENTS: Experiments = {
+export const SERVER_EXPERIMENTS: Experiments = {
   J7: (lab) => lab.withAnother({}, keepsOneServer),
   J10: namesVersions,
 }
