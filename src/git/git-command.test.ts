@@ -121,6 +121,16 @@ test('a missing blob is damage, by name', async () => {
   repository.close()
 })
 
+test.each([
+  ['error: file write error: No space left on device', 'no-space'],
+  ["fatal: cannot update ref 'refs/heads/main': couldn't write '/x/refs/heads/main.lock'", 'no-space'],
+  ["fatal: unable to append to '/x/logs/HEAD'", 'no-space'],
+  ["fatal: cannot lock ref 'refs/heads/main': Unable to create '/x/main.lock': File exists.", 'bug'],
+])('%s is of kind %s', async (said, kind) => {
+  const git = await fakeGit(`echo "${said}" >&2; exit 128`)
+  await expect(git.run({ gitDir: folder, args: ['log'] })).rejects.toMatchObject({ kind, code: 'GIT_FAILED' })
+})
+
 describe('git that stands still', () => {
   test('tells the thousand and first who waits to come again', async () => {
     const slow = await fakeGit('exec sleep 60')

@@ -152,13 +152,16 @@ function checkBusy(reply: Reply, code: string): void {
   assert.match(`${reply.headers['retry-after']}`, /^\d+$/)
 }
 
-/** The git processes that a server runs for a repository. */
+/** The git processes that a server runs for a repository, itself or through others. */
 function helpersOf(pid: number, repo: string): number[] {
+  return descendantsOf(pid).filter((child) => readFileSync(`/proc/${child}/cmdline`, 'utf8').includes(`${repo}.git`))
+}
+
+function descendantsOf(pid: number): number[] {
   const tasks = readdirSync(`/proc/${pid}/task`)
-  const children = tasks.flatMap((task) => readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').trim().split(' '))
-  return children
-    .filter((child) => child !== '' && readFileSync(`/proc/${child}/cmdline`, 'utf8').includes(`${repo}.git`))
-    .map(Number)
+  const lists = tasks.map((task) => readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').trim())
+  const children = lists.flatMap((list) => (list === '' ? [] : list.split(' ').map(Number)))
+  return children.flatMap((child) => [child, ...descendantsOf(child)])
 }
 
 /** G25: the disk takes seconds for what is to be durable. Uploads are told 503, reads go on, `/readyz` says so. */
