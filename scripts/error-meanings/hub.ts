@@ -4,6 +4,8 @@ export const HUB_MEANINGS: Readonly<Record<string, string>> = {
   ACCESS_REQUEST_STATUS: 'The request for access already has this status. Look at the lists again.',
   ACCESS_REQUEST_UNKNOWN: 'Nobody asked for access under this id or name. Look at the lists again.',
   ADMIN_TOKEN_MISSING: 'The home holds no token for its own commands. Stop the server and run the command then.',
+  BODIES_BUSY: 'Many clients send large requests at once, and memory for them is bounded. Try again in some seconds.',
+  BODY_ENCODED: 'The request body is compressed, which no route takes. Send it without `Content-Encoding`.',
   BODY_TOO_LARGE: 'The request has a larger body than this route takes. Send smaller requests.',
   BRANCH_PROTECTED: 'Branch main cannot be deleted. Delete the repository, or commit what should change.',
   COMMIT_FILE_TOO_LARGE: 'A file inside the commit is too large to be sent inline. Upload it by Xet or LFS first.',
@@ -24,8 +26,11 @@ export const HUB_MEANINGS: Readonly<Record<string, string>> = {
   GIT_NOT_FOUND: 'No git new enough is in PATH. Install git.',
   GIT_OBJECT_MISSING: 'An object is missing from the git repository. Restore it from a backup or push it again.',
   GIT_OUTPUT_TOO_LARGE: 'git answered more than this server reads. Ask for less of the repository.',
+  GIT_BUSY: 'More calls of git wait than a busy server has. Clients try again by themselves; else try later.',
+  GIT_STALLED: 'A git process of the server stood still and was ended. Try again; if it stays, look at the disk.',
   GIT_TIMEOUT: 'git took too long and was ended. Try again; if it stays, look at disk and load.',
   HOME_MISSING: 'There is no home of a server at this place. Give the right one with `--home`.',
+  HEADERS_TOO_MANY: 'The request has more than 100 headers. Send fewer.',
   HOST_MISSING: 'The request names no Host, or several. Use an HTTP/1.1 client.',
   HOST_UNKNOWN: 'The Host of the request is none of this server. Start it with --allow-host if the name is yours.',
   JSON_MALFORMED:
@@ -75,6 +80,7 @@ export const HUB_MEANINGS: Readonly<Record<string, string>> = {
   REVISION_NOT_FOUND:
     'The repository has no such branch, tag or commit. `main` is always there once something was pushed.',
   RIGHTS_MISSING: 'This account may not do that in this namespace. Ask its owner, or use another token.',
+  METHOD_UNKNOWN: 'The address is right, the method is not: the answer names those it knows.',
   ROUTE_UNKNOWN: 'Nothing answers this method and path. Check the address.',
   SCOPE_MISSING: 'The token has a scope that does not allow this. Use one with a wider scope.',
   SIGN_IN_FIRST: 'This needs an account. Send a token.',

@@ -16,7 +16,10 @@ export const STORED_MEANINGS: Readonly<Record<string, string>> = {
   DATABASE_DAMAGED: 'The database file is broken. Restore it from a backup, or rebuild the catalog.',
   DATABASE_FULL: 'The disk is full: the database cannot grow. Free space and try again; nothing was half written.',
   DATABASE_IO: 'The disk refused to read or write the database. Check the disk, its space and the permissions.',
+  DATABASE_READ_ONLY: 'The database must not be written. See the rights of the home and how its disk is mounted.',
   DATABASE_NEWER: 'The database was written by a newer xorbit. Update xorbit.',
+  HOME_GONE:
+    'The disk under the home was unmounted, or another was mounted over it. Nothing is served. Mount it and restart the server.',
   EPOCH_UNKNOWN: 'This CAS address is no longer served. Ask the Hub for a token, which brings the new address.',
   FILE_NOT_FOUND: 'No such file is here for this account. Check the hash, or push the file.',
   FOLDER_UNUSABLE: 'The folder cannot be created or locked. Choose one that is writable and has room.',
@@ -36,6 +39,7 @@ export const STORED_MEANINGS: Readonly<Record<string, string>> = {
   SIGNED_URL_RANGE:
     'The address is signed for other bytes than the range asks for. Ask for a reconstruction of that range.',
   SIGNED_URL_REPLACED: 'The stored copy was replaced since the address was signed. Ask for a new reconstruction.',
+  STORE_STALLED: 'The disk of the server has not answered for seconds. Try again; if it stays, look at the disk.',
   TERM_HASH_BAD: 'The verification hash of a term does not fit its chunks. Upload the file again.',
   TERM_LENGTH_BAD: 'A term of a shard has another length than its chunks. Upload the file again.',
   TERM_RANGE_BAD: 'A term of a shard names chunks that its xorb does not have. Upload the file again.',

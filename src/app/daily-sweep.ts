@@ -6,10 +6,15 @@ const FIRST_MS = 10 * 60 * 1000
 const DAY_MS = 24 * 60 * 60 * 1000
 
 /** Runs until `signal` aborts; resolves then. What fails is logged and tried again the next day. */
-export async function sweepDaily(store: Store, signal: AbortSignal): Promise<void> {
+export async function sweepDaily(
+  store: Store,
+  signal: AbortSignal,
+  checkStored: () => void = () => undefined,
+): Promise<void> {
   const { clock, log } = store
   for (let waitMs = FIRST_MS; await slept(waitMs); waitMs = DAY_MS) {
     try {
+      checkStored()
       const report = await collectGarbage(store, { dryRun: false, now: false, signal })
       log.info({ ...report }, 'swept')
     } catch (error) {

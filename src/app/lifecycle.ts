@@ -2,7 +2,7 @@
  * A server from start to stop: lock the home, open the parts, make the first user where nobody runs the server, listen, tell commands
  * on the same machine where it is; on stop finish what runs, close, unlock.
  */
-import { readFile, rm, stat } from 'node:fs/promises'
+import { lstat, readFile, rm } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { AppError, systemCode } from '../base/app-error.ts'
@@ -11,19 +11,21 @@ import { type Clock, systemClock } from '../base/clock.ts'
 import { runFiles } from '../base/config.ts'
 import type { Log } from '../base/log.ts'
 import { VERSION } from '../base/version.ts'
+import { DRAIN_MS } from '../http/limits.ts'
 import { parsePublicUrl, setPublicUrl } from '../http/origin.ts'
 import type { Accounts } from '../hub/accounts.ts'
 import { LOCAL_ACTOR } from '../hub/audit-log.ts'
-import { openHome } from '../store/home.ts'
+import { type Home, openHome } from '../store/home.ts'
+import { HomeWatch } from '../store/home-watch.ts'
 import { lowSpace } from '../store/space.ts'
 import { WriteProbe } from '../store/write-probe.ts'
 import { type Composition, compose, type ServerLimits } from './compose.ts'
+import { connectionsMax } from './connection-limit.ts'
 import { sweepDaily } from './daily-sweep.ts'
 
 const PRIVATE = 0o600
 const FIRST_TOKEN_NAME = 'first'
-/** Running requests get this long to end after a stop. */
-const DRAIN_MS = 8_000
+const IDLE_LOOK_MS = 100
 
 export interface ServeOptions {
   readonly home: string
@@ -50,12 +52,14 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
   const { home: path, log } = options
   const clock = systemClock
   const home = await openHome(path, clock)
+  tellUnended(home, log)
   const reasons: string[] = ['starting']
   const probe = new WriteProbe(join(runFiles(path).folder, 'probe'), clock)
   const notReady = async () => [...reasons, ...lowSpace(path), ...(await probe.failure())]
-  const health = { version: VERSION, notReady }
   let parts: Composition | null = null
   try {
+    const watch = new HomeWatch(path)
+    const health = { version: VERSION, notReady, checkStored: () => watch.check() }
     const allowedHosts = [...options.allowedHosts, options.host].map((name) => name.toLowerCase())
     parts = await compose({ home: path, allowedHosts, health, limits: options.limits, clock, log })
     const token = await firstToken(path, parts.accounts, options.firstUser)
@@ -64,7 +68,7 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     const url = await listen(parts, options)
     await tellWhere(path, url)
     reasons.length = 0
-    const sweeping = startSweeping(parts)
+    const sweeping = startSweeping(parts, () => watch.check())
     const stopAll = (running: Composition) => sweeping.stop().then(() => stop(running))
     return { url, token, tokenFile: runFiles(path).token, home: path, stop: () => stopAll(parts as Composition) }
   } catch (error) {
@@ -81,9 +85,18 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
   }
 }
 
-function startSweeping({ store }: Composition): { stop(): Promise<void> } {
+/** Whoever runs the server learns that it was killed, by the kernel for its memory perhaps. */
+function tellUnended({ path, lock }: Home, log: Log): void {
+  if (lock.unended === null) return
+  log.warn(
+    { home: path, last: lock.unended },
+    'the last process of this home did not end by itself: killed, or a crash',
+  )
+}
+
+function startSweeping({ store }: Composition, checkStored: () => void): { stop(): Promise<void> } {
   const stopping = new AbortController()
-  const sweeping = sweepDaily(store, stopping.signal)
+  const sweeping = sweepDaily(store, stopping.signal, checkStored)
   return {
     stop() {
       stopping.abort()
@@ -95,7 +108,11 @@ function startSweeping({ store }: Composition): { stop(): Promise<void> } {
 /** The token of `run/token`; on a new home the first user is made. Throws when others may read it. */
 async function firstToken(home: string, accounts: Accounts, user: string): Promise<string | null> {
   const file = runFiles(home).token
-  const mode = await stat(file).then((stats) => stats.mode & 0o777, ifMissing)
+  const found = await lstat(file).catch(ifMissing)
+  if (found !== null && !found.isFile()) {
+    throw new AppError('usage', 'TOKEN_FILE_EXPOSED', `${file} is no file of ours but a link or a folder: remove it`)
+  }
+  const mode = found === null ? null : found.mode & 0o777
   if (mode !== null && (mode & 0o077) !== 0) {
     throw new AppError('usage', 'TOKEN_FILE_EXPOSED', `Others may read ${file}: chmod 600 it, or revoke the token`)
   }
@@ -138,6 +155,7 @@ function checkExposure(host: string, accounts: Accounts): void {
 }
 
 async function listen({ server }: Composition, { host, port }: ServeOptions): Promise<string> {
+  server.server.maxConnections = (await connectionsMax()) ?? server.server.maxConnections
   try {
     await server.listen({ host, port })
   } catch (error) {
@@ -158,14 +176,18 @@ async function tellWhere(home: string, url: string): Promise<void> {
 
 async function drain(parts: Composition, clock: Clock, log: Log): Promise<void> {
   const cancel = new AbortController()
+  const { server } = parts.server
+  // A connection whose request has ended would else be waited for.
+  const idle = setInterval(() => server.closeIdleConnections(), IDLE_LOOK_MS)
   const late = clock.sleep(DRAIN_MS, cancel.signal).then(
     () => {
       log.warn({}, 'requests still ran when the server stopped')
-      parts.server.server.closeAllConnections()
+      server.closeAllConnections()
     },
     (reason: unknown) => reason,
   )
   await parts.close()
+  clearInterval(idle)
   cancel.abort()
   await late
 }

@@ -44,5 +44,12 @@ export class AppError extends Error {
 /** The system's own word for a failed call, such as `ENOENT`; null for anything else. */
 export function systemCode(error: unknown): string | null {
   const code = error instanceof Error ? (error as Error & { code?: unknown }).code : undefined
-  return typeof code === 'string' && /^E[A-Z0-9]+$/.test(code) ? code : null
+  if (typeof code !== 'string') return null
+  return /^E[A-Z0-9]+$/.test(code) ? code : (NAMELESS[code] ?? null)
+}
+
+/** What Node has no word for: a disk quota that is used up, on Linux and on macOS. */
+const NAMELESS: Readonly<Record<string, string>> = {
+  'Unknown system error -122': 'EDQUOT',
+  'Unknown system error -69': 'EDQUOT',
 }

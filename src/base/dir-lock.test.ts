@@ -30,7 +30,11 @@ test('a second process is refused with the name of the first, and let in when th
     holder.kill('SIGKILL')
     await once(holder, 'exit')
     const lock = await lockFolder(folder, systemClock)
+    expect(lock.unended).toContain(`"pid":${holder.pid}`)
     lock.release()
+    const again = await lockFolder(folder, systemClock)
+    expect(again.unended).toBe(null)
+    again.release()
   } finally {
     holder.kill('SIGKILL')
     await rm(folder, { recursive: true })

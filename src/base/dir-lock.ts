@@ -1,12 +1,14 @@
 /**
  * One process per folder. The lock is the operating system's own (taken by SQLite on `lock.db`), so it ends with the
- * process however that ends; a file beside it tells others who holds it.
+ * process however that ends; a file beside it tells others who holds it,
+ * and stays when that one had no time to give the lock back.
  */
-import { readFile } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
+import { lstat, readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { AppError } from './app-error.ts'
+import { AppError, systemCode } from './app-error.ts'
 import { makeFolder, writeFileAtomically } from './atomic-file.ts'
 import type { Clock } from './clock.ts'
 
@@ -15,13 +17,19 @@ const SQLITE_BUSY = 5
 const SQLITE_NO_SPACE: readonly number[] = [13, 10]
 
 export interface DirLock {
+  /** Who held the lock before and ended without giving it back: killed, or by a crash. */
+  readonly unended: string | null
   release(): void
 }
 
 /** Kind `busy`, code FOLDER_IN_USE, while another process holds the lock; the message names it. */
 export async function lockFolder(folder: string, clock: Clock): Promise<DirLock> {
   await makeFolder(folder)
-  const db = new DatabaseSync(join(folder, 'lock.db'))
+  const file = join(folder, 'lock.db')
+  if (await isLink(file)) {
+    throw new AppError('usage', 'FOLDER_UNUSABLE', `${file} is a link to elsewhere: remove it`)
+  }
+  const db = new DatabaseSync(file)
   const owner = join(folder, 'lock-owner.json')
   try {
     db.exec('PRAGMA journal_mode=DELETE; PRAGMA busy_timeout=0; BEGIN EXCLUSIVE')
@@ -33,13 +41,30 @@ export async function lockFolder(folder: string, clock: Clock): Promise<DirLock>
     throw new AppError('busy', 'FOLDER_IN_USE', `${folder} is in use by ${who.trim()}`, { cause })
   }
   const since = new Date(clock.nowMs()).toISOString()
+  let unended: string | null
   try {
+    unended = await readIfThere(owner)
     await writeFileAtomically(owner, `${JSON.stringify({ pid: process.pid, host: hostname(), since })}\n`)
   } catch (error) {
     db.close()
     throw error
   }
-  return { release: () => db.close() }
+  return {
+    unended,
+    release() {
+      rmSync(owner, { force: true })
+      db.close()
+    },
+  }
+}
+
+async function readIfThere(file: string): Promise<string | null> {
+  try {
+    return (await readFile(file, 'utf8')).trim()
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return null
+    throw error
+  }
 }
 
 function unusable(folder: string, cause: unknown): AppError {
@@ -47,4 +72,13 @@ function unusable(folder: string, cause: unknown): AppError {
   const kind = typeof errcode === 'number' && SQLITE_NO_SPACE.includes(errcode & 0xff) ? 'no-space' : 'usage'
   const message = `${folder} cannot be locked (${(cause as Error).message}): it must be writable and have room`
   return new AppError(kind, 'FOLDER_UNUSABLE', message, { cause })
+}
+
+async function isLink(path: string): Promise<boolean> {
+  try {
+    return (await lstat(path)).isSymbolicLink()
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return false
+    throw error
+  }
 }

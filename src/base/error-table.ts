@@ -1,5 +1,6 @@
 /** What each kind of error becomes: HTTP status, exit code of the command, and whether trying again can help. */
 import { AppError, type ErrorKind, systemCode } from './app-error.ts'
+import { explainSqlite } from './sqlite-failure.ts'
 
 export type Retry = 'never' | 'renew' | 'later' | 'elsewhere'
 
@@ -39,9 +40,19 @@ export const STATUS_OF_CODE: Readonly<Record<string, number>> = {
   PARENT_STALE: 412,
   REPO_MOVED: 307,
   LFS_OBJECT_MISSING: 422,
+  METHOD_UNKNOWN: 405,
+  HEADERS_TOO_MANY: 431,
+  BODY_ENCODED: 415,
+  // Whoever started the server chose the place, not who asks it.
+  DATABASE_READ_ONLY: 500,
+  // Not what was asked for is missing: all of it is in doubt.
+  DATABASE_DAMAGED: 500,
 }
 
+const SYSTEM_CALL = 'SYSTEM_CALL_FAILED'
+
 export function httpStatusOf(error: AppError): number {
+  if (error.code === SYSTEM_CALL && error.kind === 'usage') return ERROR_TABLE.bug.http
   return STATUS_OF_CODE[error.code] ?? ERROR_TABLE[error.kind].http
 }
 
@@ -49,6 +60,7 @@ const KIND_OF_SYSTEM_CODE: Readonly<Record<string, ErrorKind>> = {
   ENOSPC: 'no-space',
   EDQUOT: 'no-space',
   EFBIG: 'too-large',
+  ENAMETOOLONG: 'too-large',
   EROFS: 'usage',
   EACCES: 'usage',
   EPERM: 'usage',
@@ -62,13 +74,15 @@ const KIND_OF_SYSTEM_CODE: Readonly<Record<string, ErrorKind>> = {
   ETIMEDOUT: 'timeout',
 }
 
-/** Any thrown value in our vocabulary: failed system calls by their meaning, everything else as a bug. */
+/** Any thrown value in our vocabulary: failed system calls and databases by their meaning, everything else as a bug. */
 export function toAppError(error: unknown): AppError {
   if (error instanceof AppError) return error
+  const ofDatabase = explainSqlite(error)
+  if (ofDatabase !== null) return ofDatabase
   const message = error instanceof Error ? error.message : String(error)
   const code = systemCode(error)
   const kind = code === null ? undefined : KIND_OF_SYSTEM_CODE[code]
-  if (kind !== undefined) return new AppError(kind, 'SYSTEM_CALL_FAILED', message, { cause: error, data: { code } })
+  if (kind !== undefined) return new AppError(kind, SYSTEM_CALL, message, { cause: error, data: { code } })
   if (error instanceof Error && error.name === 'AbortError') {
     return new AppError('cancelled', 'CANCELLED', 'Cancelled', { cause: error })
   }

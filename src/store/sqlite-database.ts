@@ -5,6 +5,7 @@
 import { chmodSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { AppError } from '../base/app-error.ts'
+import { explainSqlite } from '../base/sqlite-failure.ts'
 
 export interface Migration {
   /** Brings the file to this version from the one below; versions count up from 1 without gaps. */
@@ -14,11 +15,6 @@ export interface Migration {
 
 const BUSY_MS = 5000
 const PRIVATE = 0o600
-const SQLITE_FULL = 13
-const SQLITE_BUSY = 5
-const SQLITE_CORRUPT = 11
-const SQLITE_NOT_A_DATABASE = 26
-const SQLITE_IO_ERROR = 10
 
 export function openDatabase(path: string, migrations: readonly Migration[]): DatabaseSync {
   return explained(path, () => {
@@ -57,7 +53,7 @@ export function explained<T>(path: string, action: () => T): T {
   try {
     return action()
   } catch (error) {
-    throw explain(path, error)
+    throw explainSqlite(error, path) ?? error
   }
 }
 
@@ -71,25 +67,5 @@ function migrate(db: DatabaseSync, path: string, migrations: readonly Migration[
   for (const { version, sql } of migrations) {
     if (version <= found) continue
     transact(db, path, () => db.exec(`${sql}; PRAGMA user_version = ${version}`))
-  }
-}
-
-function explain(path: string, error: unknown): unknown {
-  const code = (error as { errcode?: unknown }).errcode
-  if (typeof code !== 'number') return error
-  const options = { cause: error, data: { sqlite: code } }
-  // The low byte is the family; the rest says more, such as which I/O call failed.
-  switch (code & 0xff) {
-    case SQLITE_FULL:
-      return new AppError('no-space', 'DATABASE_FULL', `No space left to write ${path}`, options)
-    case SQLITE_BUSY:
-      return new AppError('busy', 'DATABASE_BUSY', `${path} is held by another process`, options)
-    case SQLITE_CORRUPT:
-    case SQLITE_NOT_A_DATABASE:
-      return new AppError('damaged', 'DATABASE_DAMAGED', `${path} is no sound database: rebuild or restore it`, options)
-    case SQLITE_IO_ERROR:
-      return new AppError('no-space', 'DATABASE_IO', `The disk refused to read or write ${path}`, options)
-    default:
-      return error
   }
 }

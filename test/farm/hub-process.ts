@@ -11,7 +11,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const LAUNCHER = join(ROOT, 'bin', 'xorbit.cjs')
+export const LAUNCHER = join(ROOT, 'bin', 'xorbit.cjs')
 const READY_MS = 30_000
 
 export interface Finished {
@@ -71,24 +71,63 @@ export function xorbit(folder: string, args: readonly string[], options: Command
   return runProgram(process.execPath, [LAUNCHER, ...args], { ...options, env: cleanEnvironment(folder, options.env) })
 }
 
+/** How a server is started, where not as usual. */
+export interface HubSettings {
+  /** Words before `node`: a program that becomes ours by exec. */
+  readonly before?: readonly string[]
+  /** More words for `serve`. */
+  readonly args?: readonly string[]
+  readonly env?: NodeJS.ProcessEnv
+  /** Names to leave out of the environment. */
+  readonly without?: readonly string[]
+  /** Mount options of a tmpfs of its own, which the home lies on and only the server sees. */
+  readonly disk?: string
+  /** Called with the place of the home before the first start. */
+  readonly prepare?: (home: string) => Promise<void>
+}
+
+export interface Ended {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+}
+
+/** Words that run what follows them with a tmpfs of its own at `folder`. */
+function ownDisk(folder: string, options: string): string[] {
+  const script = 'mount -t tmpfs -o "$1" none "$0" && shift && exec "$@"'
+  return ['unshare', '--map-root-user', '--mount', 'sh', '-c', script, folder, options]
+}
+
+/** Runs a program in the mounts that process `pid` sees, as who it is there. */
+export function runInside(pid: number, words: readonly string[]): Promise<Finished> {
+  const namespaces = ['--target', String(pid), '--user', '--mount', '--preserve-credentials']
+  return runProgram('nsenter', [...namespaces, ...words])
+}
+
 export class HubProcess {
   readonly folder: string
-  readonly home: string
+  readonly settings: HubSettings
+  readonly #home: string
   url = ''
   /** Of the first user, with every scope. */
   adminToken = ''
   #port = 0
   #child: ChildProcess | null = null
 
-  constructor(folder: string) {
+  constructor(folder: string, settings: HubSettings = {}) {
     this.folder = folder
-    this.home = join(folder, 'home')
+    this.settings = settings
+    this.#home = join(folder, 'home')
   }
 
-  static async start(folder: string): Promise<HubProcess> {
-    const hub = new HubProcess(folder)
+  static async start(folder: string, settings: HubSettings = {}): Promise<HubProcess> {
+    const hub = new HubProcess(folder, settings)
     await hub.start()
     return hub
+  }
+
+  /** Where the home's files are for us: on a disk that only the server sees, as long as it runs. */
+  get home(): string {
+    return this.settings.disk === undefined ? this.#home : `/proc/${this.pid}/root${this.#home}`
   }
 
   get pid(): number {
@@ -104,12 +143,13 @@ export class HubProcess {
   /** Starts, or starts again on the same home and port. */
   async start(): Promise<void> {
     await mkdir(this.folder, { recursive: true })
-    const args = [LAUNCHER, 'serve', '--port', String(this.#port), '--home', this.home, '--json']
-    const child = spawn(process.execPath, args, {
-      cwd: ROOT,
-      env: cleanEnvironment(this.folder),
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
+    const { before = [], args: more = [], disk, env: extra, without = [] } = this.settings
+    const serve = [LAUNCHER, 'serve', '--port', String(this.#port), '--home', this.#home, '--json', ...more]
+    if (disk !== undefined) await mkdir(this.#home, { recursive: true })
+    const words = [...(disk === undefined ? [] : ownDisk(this.#home, disk)), ...before, process.execPath, ...serve]
+    const env = cleanEnvironment(this.folder, extra)
+    for (const name of without) delete env[name]
+    const child = spawn(words[0] as string, words.slice(1), { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'] })
     this.#child = child
     child.stderr.pipe(createWriteStream(join(this.folder, 'serve.log'), { flags: 'a' }))
     const timer = setTimeout(() => child.kill('SIGKILL'), READY_MS)
@@ -132,12 +172,19 @@ export class HubProcess {
 
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     const child = this.#child
-    if (child === null || child.exitCode !== null || child.signalCode !== null) return
-    const closed = once(child, 'exit')
-    child.kill(signal)
+    if (child === null || !this.isRunning) return
     const timer = setTimeout(() => child.kill('SIGKILL'), 15_000)
-    await closed
+    child.kill(signal)
+    await this.ended()
     clearTimeout(timer)
+  }
+
+  /** How the server ended, once it has. */
+  async ended(): Promise<Ended> {
+    const child = this.#child
+    if (child === null) throw new Error('The server never ran')
+    if (this.isRunning) await once(child, 'exit')
+    return { code: child.exitCode, signal: child.signalCode }
   }
 
   /** A new user's token. */
@@ -156,11 +203,11 @@ export class HubProcess {
     return text.slice(-1500)
   }
 
-  /** Resident memory now and at its highest, in bytes. */
-  memory(): { now: number; peak: number } {
+  /** Resident memory now and at its highest, in bytes; and what of it no file gives back. */
+  memory(): { now: number; peak: number; own: number } {
     const status = readFileSync(`/proc/${this.pid}/status`, 'utf8')
     const read = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? 0) * 1024
-    return { now: read('VmRSS'), peak: read('VmHWM') }
+    return { now: read('VmRSS'), peak: read('VmHWM'), own: read('RssAnon') }
   }
 
   /** Every file below the store and the repositories' refs: what must not change when something is refused. */

@@ -3,15 +3,47 @@ import type { Experiments } from './experiment.ts'
 import { XORB_EXPERIMENTS } from './experiments/a-xorbs.ts'
 import { SHARD_EXPERIMENTS } from './experiments/b-shards.ts'
 import { RECONSTRUCTION_EXPERIMENTS } from './experiments/c-reconstruction.ts'
+import { outlivesClockJumps } from './experiments/e-clock.ts'
+import { CRASH_EXPERIMENTS } from './experiments/e-crash.ts'
+import { DISK_EXPERIMENTS } from './experiments/e-disk.ts'
+import { HOME_EXPERIMENTS } from './experiments/e-homes.ts'
+import { meetsLimits } from './experiments/e-limits.ts'
+import { PROCESS_EXPERIMENTS } from './experiments/e-process.ts'
+import { STORED_EXPERIMENTS } from './experiments/e-stored.ts'
 import { NAME_EXPERIMENTS } from './experiments/f-names.ts'
+import { TREE_EXPERIMENTS } from './experiments/f-trees.ts'
+import { CARD_EXPERIMENTS } from './experiments/g-cards.ts'
+import { CROWD_EXPERIMENTS } from './experiments/g-crowds.ts'
 import { HUB_EXPERIMENTS } from './experiments/g-hub.ts'
+import { LFS_EXPERIMENTS } from './experiments/g-lfs.ts'
+import { MACHINE_EXPERIMENTS } from './experiments/g-machine.ts'
+import { QUESTION_EXPERIMENTS } from './experiments/g-questions.ts'
+import { SENDER_EXPERIMENTS } from './experiments/g-senders.ts'
+import { TOGETHER_EXPERIMENTS } from './experiments/g-together.ts'
 import { DAEMON_EXPERIMENTS } from './experiments/j-daemon.ts'
+import { SERVER_EXPERIMENTS } from './experiments/j-processes.ts'
 
 export const EXPERIMENTS: Experiments = {
   ...XORB_EXPERIMENTS,
   ...SHARD_EXPERIMENTS,
   ...RECONSTRUCTION_EXPERIMENTS,
+  ...DISK_EXPERIMENTS,
+  E4: meetsLimits,
+  ...PROCESS_EXPERIMENTS,
+  ...CRASH_EXPERIMENTS,
+  ...HOME_EXPERIMENTS,
+  ...STORED_EXPERIMENTS,
+  E19: outlivesClockJumps,
   ...NAME_EXPERIMENTS,
   ...HUB_EXPERIMENTS,
+  ...CROWD_EXPERIMENTS,
+  ...QUESTION_EXPERIMENTS,
+  ...SENDER_EXPERIMENTS,
+  ...MACHINE_EXPERIMENTS,
+  ...TREE_EXPERIMENTS,
+  ...CARD_EXPERIMENTS,
+  ...LFS_EXPERIMENTS,
+  ...TOGETHER_EXPERIMENTS,
   ...DAEMON_EXPERIMENTS,
+  ...SERVER_EXPERIMENTS,
 }

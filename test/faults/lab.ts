@@ -5,12 +5,12 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { readdirSync } from 'node:fs'
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '../../src/base/clock.ts'
 import { type Reply, type SendOptions, send } from '../farm/http-send.ts'
-import { type Finished, HubProcess, xorbit } from '../farm/hub-process.ts'
+import { type Finished, HubProcess, type HubSettings, xorbit } from '../farm/hub-process.ts'
 import { type ForgedXorb, forgeShard, forgeXorb, listOf, wholeFile } from './forge.ts'
 
 export interface Cas {
@@ -32,9 +32,9 @@ export class Lab {
   #count = 0
   #pid = 0
 
-  private constructor(folder: string) {
+  private constructor(folder: string, settings?: HubSettings) {
     this.folder = folder
-    this.hub = new HubProcess(join(folder, 'hub'))
+    this.hub = new HubProcess(join(folder, 'hub'), settings)
   }
 
   static async open(): Promise<Lab> {
@@ -49,18 +49,54 @@ export class Lab {
     return lab
   }
 
-  async #prepare(): Promise<void> {
-    await this.hub.start()
-    this.alice = await this.hub.createUser('alice', 'write')
-    this.bob = await this.hub.createUser('bob', 'read')
+  /** Another server on a home of its own, which experiments may spoil. It has alice alone, who runs it. */
+  async another(settings: HubSettings = {}): Promise<Lab> {
+    const args = [...(settings.args ?? []), '--user', 'alice']
+    const lab = new Lab(await this.scratch(), { ...settings, args })
+    try {
+      await settings.prepare?.(await lab.#homeToBe())
+      await lab.hub.start()
+      await lab.#begin(lab.hub.adminToken)
+      return lab
+    } catch (error) {
+      await lab.close()
+      throw error
+    }
+  }
+
+  /** Runs `action` with another server, and ends it. */
+  async withAnother<T>(settings: HubSettings, action: (lab: Lab) => Promise<T>): Promise<T> {
+    const lab = await this.another(settings)
+    try {
+      return await action(lab)
+    } finally {
+      await lab.close()
+    }
+  }
+
+  async #homeToBe(): Promise<string> {
+    await mkdir(this.hub.folder, { recursive: true })
+    return join(this.hub.folder, 'home')
+  }
+
+  async #begin(alice: string): Promise<void> {
+    this.alice = alice
     await this.createRepo(GOOD_REPO)
     await this.commitText(GOOD_REPO, { 'good.txt': GOOD_TEXT })
     this.#pid = this.hub.pid
   }
 
+  async #prepare(): Promise<void> {
+    await this.hub.start()
+    const alice = await this.hub.createUser('alice', 'write')
+    this.bob = await this.hub.createUser('bob', 'read')
+    await this.#begin(alice)
+  }
+
   async close(): Promise<void> {
     await this.hub.stop()
-    await rm(this.folder, { recursive: true, force: true })
+    if (process.env.KEEP) process.stderr.write(`${this.folder}\n`)
+    else await rm(this.folder, { recursive: true, force: true })
   }
 
   async scratch(): Promise<string> {
@@ -145,11 +181,18 @@ export class Lab {
     assert.equal(put.status, 200, `xorb: ${put.body}`)
     const shard = await this.putShard(cas, forgeShard({ files: [file], xorbs: [listOf(xorb)] }))
     assert.equal(shard.status, 200, `shard: ${shard.body}`)
-    const commit = await this.commit(repo, [
-      { key: 'lfsFile', value: { path, algo: 'sha256', oid: sha256, size: content.length } },
-    ])
-    assert.equal(commit.status, 200, `commit: ${commit.body}`)
+    await this.commitLarge(repo, { path, sha256, content })
     return { repo, path, xorb, content, sha256, fileHash: file.hash, cas }
+  }
+
+  /** Commits a file that was uploaded. */
+  async commitLarge(
+    repo: string,
+    { path, sha256, content }: { path: string; sha256: string; content: Buffer },
+  ): Promise<void> {
+    const value = { path, algo: 'sha256', oid: sha256, size: content.length }
+    const commit = await this.commit(repo, [{ key: 'lfsFile', value }])
+    assert.equal(commit.status, 200, `commit: ${commit.body}`)
   }
 
   /** The real command, as alice, towards `endpoint` (this server unless given). */
@@ -168,6 +211,11 @@ export class Lab {
     await this.settle()
     assert.deepEqual(await this.hub.storedFiles(), before, 'something was stored')
     return result
+  }
+
+  /** Uploads that the server is writing. */
+  temporaryFiles(): Promise<string[]> {
+    return filesBelow(join(this.hub.home, 'blobs', 'tmp'))
   }
 
   /** Waits until the server has dropped its temporary files. */

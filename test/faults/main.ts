@@ -5,9 +5,9 @@
 import { parseArgs } from 'node:util'
 import '../install-kernels.ts'
 import type { Verdict } from './experiment.ts'
-import { STAGES, type Stage } from './fault-row.ts'
+import { type FaultRow, STAGES, type Stage } from './fault-row.ts'
 import { Lab } from './lab.ts'
-import { runRow, type Selection, selectRows } from './runner.ts'
+import { runRows, type Selection, selectRows } from './runner.ts'
 
 function readSelection(): { selection: Selection; json: boolean } {
   const { values, positionals } = parseArgs({
@@ -48,11 +48,14 @@ const rows = selectRows(selection)
 const lab = await Lab.open()
 const verdicts: Verdict[] = []
 try {
-  for (const row of rows) {
-    const verdict = await runRow(lab, row)
+  for await (const verdict of runRows(lab, rows)) {
     verdicts.push(verdict)
-    if (json) write(JSON.stringify({ event: 'fault', ...verdict, injection: row.injection, expected: row.expected }))
-    else write(`${row.id.padEnd(4)} ${verdict.outcome.padEnd(8)} ${String(verdict.ms).padStart(6)} ms  ${verdict.note}`)
+    const { injection, expected } = rows.find(({ id }) => id === verdict.id) as FaultRow
+    if (json) write(JSON.stringify({ event: 'fault', ...verdict, injection, expected }))
+    else
+      write(
+        `${verdict.id.padEnd(4)} ${verdict.outcome.padEnd(8)} ${String(verdict.ms).padStart(6)} ms  ${verdict.note}`,
+      )
   }
 } finally {
   await lab.close()

@@ -16,6 +16,7 @@ import {
 } from '../forge.ts'
 import { assertRefused, type Cas, type Lab } from '../lab.ts'
 import { keepsOneCopy, refusesExplosion, takesExtremes } from './b-large-shards.ts'
+import { hidesForeignXorbs } from './b-rights.ts'
 import { ignoresBadDedup, rebuildsLookups, refusesBadFooters } from './b-served-shards.ts'
 
 const OTHER_HASH = `${'e'.repeat(63)}1`
@@ -136,6 +137,7 @@ export const SHARD_EXPERIMENTS: Experiments = {
     })
     await refuses(lab, cas, { files: [file], xorbs: [{ hash: one.hash, chunks: two.nodes }] })
   },
+  B13: hidesForeignXorbs,
   async B14(lab) {
     const cas = await lab.cas()
     const growth = await lab.watchMemory()

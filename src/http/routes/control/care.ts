@@ -12,6 +12,7 @@ import { toAppError } from '../../../base/error-table.ts'
 import type { Log } from '../../../base/log.ts'
 import { type Caller, hasScope } from '../../../hub/caller.ts'
 import { readJson } from '../../guards/body.ts'
+import { SMALL_BODY_BYTES_MAX } from '../../limits.ts'
 import type { AdminService } from './admin.ts'
 
 export interface CareRouteParts {
@@ -21,7 +22,6 @@ export interface CareRouteParts {
   readonly log: Log
 }
 
-const BODY_BYTES_MAX = 64 * 1024
 const HEARTBEAT_MS = 5_000
 const GC = z.object({ dryRun: z.boolean().default(false), now: z.boolean().default(false) })
 const SCRUB = z.object({ bytesPerSecond: z.number().positive().optional(), restart: z.boolean().default(false) })
@@ -36,17 +36,17 @@ export function careRoutes(app: FastifyInstance, { care, admin, clock, log }: Ca
   }
 
   app.post('/gc', async (request, to) => {
-    const options = await readJson(request, BODY_BYTES_MAX, GC)
+    const options = await readJson(request, SMALL_BODY_BYTES_MAX, GC)
     return reply(to, (signal) => care.gc({ ...options, signal }))
   })
 
   app.post('/scrub', async (request, to) => {
-    const { bytesPerSecond, restart } = await readJson(request, BODY_BYTES_MAX, SCRUB)
+    const { bytesPerSecond, restart } = await readJson(request, SMALL_BODY_BYTES_MAX, SCRUB)
     return reply(to, (signal) => care.scrub({ bytesPerSecond, restart, signal }))
   })
 
   app.post('/backup', async (request, to) => {
-    const options = await readJson(request, BODY_BYTES_MAX, BACKUP)
+    const options = await readJson(request, SMALL_BODY_BYTES_MAX, BACKUP)
     return reply(to, (signal) => care.backup({ ...options, signal }))
   })
 

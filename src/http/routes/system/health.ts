@@ -6,6 +6,8 @@ export interface Health {
   readonly version: string
   /** Why the server should get no new work now; empty when it is ready. */
   notReady(): Promise<readonly string[]>
+  /** Throws when what is stored cannot be reached at all. */
+  checkStored(): void
 }
 
 const USAGE = `Xorbit: a Hub and Xet store for models.
