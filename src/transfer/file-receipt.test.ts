@@ -14,7 +14,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }))
 
 const receive = (path: string, temp = incompleteName(path)) =>
-  receiveFile(path, temp, async (file) => {
+  receiveFile(path, temp, async ({ file }) => {
     await file.writeFile('new')
   })
 
@@ -37,7 +37,7 @@ test('a folder where the file should be is left alone, and so is a file where it
 
 test('a filling that fails leaves nothing', async () => {
   const path = join(folder, 'file')
-  const failing = receiveFile(path, incompleteName(path), async (file) => {
+  const failing = receiveFile(path, incompleteName(path), async ({ file }) => {
     await file.write('half')
     throw new RangeError('x')
   })
