@@ -11,7 +11,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const LAUNCHER = join(ROOT, 'bin', 'xorbit.cjs')
+export const LAUNCHER = join(ROOT, 'bin', 'xorbit.cjs')
 const READY_MS = 30_000
 
 export interface Finished {
