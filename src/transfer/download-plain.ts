@@ -50,6 +50,7 @@ class Download {
   #digest: Hash
   /** Bytes written and hashed. */
   #at = 0
+  #furthest = 0
   #failures = 0
   #wrongRanges = 0
 
@@ -111,7 +112,8 @@ class Download {
         await this.restart()
         if (reply.status !== 200) {
           if (++this.#wrongRanges < WRONG_RANGES_MAX) return false
-          throw new AppError('upstream', 'RANGE_REPLY_WRONG', `${reply.where}: another range than asked for, again`)
+          const message = `${reply.where}: another range than asked for, again`
+          throw new AppError('upstream', 'RANGE_REPLY_WRONG', message, { data: { permanent: true } })
         }
       }
       await this.#receive(reply)
@@ -138,7 +140,9 @@ class Download {
       await writeFully(file, piece, this.#at)
       this.#digest.update(piece)
       this.#at += piece.length
-      this.#failures = 0
+      // Only what no attempt had before is progress: a server may break at the same place for ever.
+      if (this.#at > this.#furthest) this.#failures = 0
+      this.#furthest = Math.max(this.#furthest, this.#at)
       onBytes(piece.length)
     }
     if (this.#at === entry.size) return

@@ -118,11 +118,14 @@ async function openPart(folder: string, free: string): Promise<Part> {
 
 /** A file of ours and nothing else: what was planted under the name is refused. */
 async function openOwn(path: string): Promise<FileHandle> {
-  const file = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o666)
-  const { nlink } = await file.stat()
-  if (nlink === 1) return file
-  await file.close()
-  throw new AppError('usage', 'PART_PLANTED', `${path} has ${nlink} names: remove it, somebody else put it there`)
+  try {
+    const file = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o666)
+    if ((await file.stat()).nlink === 1) return file
+    await file.close()
+  } catch (error) {
+    if (systemCode(error) !== 'ELOOP') throw error
+  }
+  throw new AppError('usage', 'PART_PLANTED', `${path} leads elsewhere or has another name: remove it, it is not ours`)
 }
 
 async function renameIfThere(from: string, to: string): Promise<boolean> {

@@ -61,7 +61,11 @@ export async function killPull(stand: Stand, options: KilledPullOptions): Promis
     const [part = ''] = await readdir(parts)
     await options.meanwhile?.(join(parts, part))
     mustEnd(
-      await stand.xorbit(['pull', repo, '--local-dir', target], { endpoint: proxy.url, home: folder, ...(env === undefined ? {} : { env }) }),
+      await stand.xorbit(['pull', repo, '--local-dir', target], {
+        endpoint: proxy.url,
+        home: folder,
+        ...(env === undefined ? {} : { env }),
+      }),
       'the second pull',
     )
     assert.equal(await sha256Of(join(target, file.path)), file.sha256, 'the file is wrong')

@@ -1,4 +1,4 @@
-import { appendFile, open, readFile, truncate, writeFile } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { mustEnd, Stand, sha256Of } from '../interop/stand.ts'
@@ -43,21 +43,4 @@ test('bytes that changed on the disk meanwhile are fetched again', async () => {
     },
   })
   expect(fetched).toBeGreaterThan(1.5 * file.bytes)
-})
-
-test('a journal that is cut, spoilt or empty costs bytes, never right ones', async () => {
-  await killAt(0.5, {
-    async meanwhile(part) {
-      const { length } = await readFile(join(part, 'journal'))
-      await truncate(join(part, 'journal'), length - 5)
-      await appendFile(join(part, 'journal'), 'no record at all'.repeat(9))
-    },
-  })
-  await killAt(0.5, { meanwhile: (part) => writeFile(join(part, 'journal'), '') })
-})
-
-test('data that is gone, or longer than the file, does no harm', async () => {
-  await killAt(0.3, { meanwhile: (part) => truncate(join(part, 'data'), 0) })
-  await killAt(0.3, { meanwhile: (part) => truncate(join(part, 'data'), file.bytes + 10) })
-  await killAt(0.3, { env: PLAIN, meanwhile: (part) => truncate(join(part, 'data'), file.bytes + 10) })
 })
