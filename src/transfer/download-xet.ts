@@ -119,6 +119,7 @@ class Attempt {
     }
     await Promise.all(Array.from({ length: Math.min(FETCHES_PER_FILE, plan.count) }, worker))
     if (failure !== null) throw failure
+    this.#stop.signal.throwIfAborted()
   }
 
   async #fetch(plan: LivePlan, index: number, known: ChunkList | null): Promise<void> {
