@@ -49,7 +49,7 @@ async function read(origin: string, start: number, end: number, options = {}): P
   const bytes = await ask(origin, { start, end }, options)
   if (bytes === null) return null
   const pieces: Uint8Array[] = []
-  for await (const piece of bytes) pieces.push(piece)
+  for await (const piece of bytes) pieces.push(Uint8Array.from(piece))
   return Buffer.concat(pieces)
 }
 

@@ -15,6 +15,8 @@ const BLOCK_BYTES = 512 * 1024
 const HEAD_BYTES_MAX = 64 * 1024
 /** Filled and not yet taken; then the socket is not read. */
 const BLOCKS_WAITING_MAX = 2
+/** Taken, and perhaps still looked at. */
+const BLOCKS_TAKEN_MAX = 2
 const RESTING_PER_ORIGIN_MAX = 16
 const SINGLE_FIELDS = new Set([
   'content-length',
@@ -43,7 +45,10 @@ export class BulkRanges {
     this.#tls = tls
   }
 
-  /** The range's bytes, all of them or an error; null when the answer is not one of ours. */
+  /**
+   * The range's bytes, all of them or an error; null when the answer is not one of ours. A piece is valid until the second
+   * one after it is asked for: its memory is used again.
+   */
   async open(request: BulkRequest): Promise<AsyncGenerator<Uint8Array> | null> {
     const { deadline, where } = request
     let connection: BulkConnection | null = null
@@ -128,14 +133,19 @@ class BulkConnection {
   #answer: 'right' | 'other' | 'closed' | null = null
   #request: BulkRequest | null = null
   /** What is being filled: a head, or a part of the body. The socket asks for it after each read, so it changes only then. */
-  #block: Uint8Array = Buffer.allocUnsafeSlow(HEAD_BYTES_MAX)
+  #block: Uint8Array
   #filled = 0
   /** Bytes of the body for which no block was begun. */
   #unread = 0
   readonly #blocks: Uint8Array[] = []
+  /** Those taken last, the oldest first, and those that nobody looks at any more: memory for the next ones. */
+  readonly #taken: Uint8Array[] = []
+  readonly #spare: Uint8Array[] = []
+  readonly #head = Buffer.allocUnsafeSlow(HEAD_BYTES_MAX)
   #wake: () => void = () => undefined
 
   constructor(open: (onread: OnRead) => Socket) {
+    this.#block = this.#head
     this.#socket = open({
       buffer: () => this.#block.subarray(this.#filled),
       callback: (bytes) => this.#onBytes(bytes),
@@ -165,15 +175,23 @@ class BulkConnection {
 
   /** The next piece of the body, once `ask` said that it is right; null at its end. Throws when it ends early. */
   async take(signal: AbortSignal): Promise<Uint8Array | null> {
+    if (this.#taken.length >= BLOCKS_TAKEN_MAX) this.#reuse(this.#taken.shift() as Uint8Array)
     await this.#until(signal, () => this.#blocks.length > 0 || this.#state === 'resting')
     const block = this.#blocks.shift()
     if (block !== undefined) {
       this.#socket.resume()
+      this.#taken.push(block)
       return block
     }
     if (this.#state !== 'resting') return this.#takeLast()
     this.#socket.unref()
+    this.#taken.length = 0
+    this.#spare.length = 0
     return null
+  }
+
+  #reuse(block: Uint8Array): void {
+    this.#spare.push(new Uint8Array(block.buffer))
   }
 
   /** What came of a block before the connection broke; then the reason. */
@@ -238,15 +256,15 @@ class BulkConnection {
     if (this.#unread > 0) this.#begin(new Uint8Array(0))
     else {
       this.#state = 'resting'
-      this.#block = Buffer.allocUnsafeSlow(HEAD_BYTES_MAX)
+      this.#block = this.#head
       this.#filled = 0
     }
     this.#wake()
   }
 
   #begin(first: Uint8Array): void {
-    // Not pooled: whoever gets a view of it may keep it. The first bytes may be more than a block, never than the body.
-    this.#block = Buffer.allocUnsafeSlow(Math.min(Math.max(BLOCK_BYTES, first.length), this.#unread))
+    const length = Math.min(BLOCK_BYTES, this.#unread)
+    this.#block = (this.#spare.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES)).subarray(0, length)
     this.#unread -= this.#block.length
     this.#block.set(first)
     this.#filled = first.length

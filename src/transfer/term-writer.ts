@@ -15,6 +15,7 @@ import type { FetchJournal, FetchProgress, JournalChunk } from './fetch-journal.
 import type { OrderedCheck, TermChunks } from './ordered-check.ts'
 import type { PlanFetch, PlanTerm } from './reconstruction-plan.ts'
 
+/** A multiple of what one chunk may have. */
 const WAITING_BYTES_MAX = 512 * 1024
 /** An entry that waits costs more than its bytes. */
 const WAITING_PIECES_MAX = 32_768
@@ -38,9 +39,11 @@ interface OpenTerm {
 }
 
 interface Piece {
-  readonly bytes: Uint8Array
   /** In the file. */
   readonly position: number
+  /** In the waiting bytes. */
+  readonly from: number
+  readonly to: number
 }
 
 export class TermWriter {
@@ -50,9 +53,10 @@ export class TermWriter {
   #position: number
   #open: OpenTerm[] = []
   #nextTerm = 0
-  /** Not yet written. */
-  #pieces: Piece[] = []
+  /** Not yet written: copies, so that whoever reads may use its memory again. */
+  readonly #waiting = Buffer.allocUnsafeSlow(WAITING_BYTES_MAX)
   #waitingBytes = 0
+  #pieces: Piece[] = []
   /** Terms whose last piece is among those. */
   #complete: OpenTerm[] = []
   /** Not yet in the journal; they end before the next chunk. */
@@ -86,17 +90,17 @@ export class TermWriter {
     for (const open of this.#openAt(index)) {
       const fault = findFault(open, index, { hash, length: plain.length }, this.#options.known)
       if (fault !== null) throw fault
-      this.#pieces.push({ bytes: plain, position: open.term.offset + open.end })
-      this.#waitingBytes += plain.length
+      const isFull = this.#waitingBytes + plain.length > WAITING_BYTES_MAX
+      if (isFull || this.#pieces.length >= WAITING_PIECES_MAX) await this.#write()
+      this.#add(plain, open.term.offset + open.end)
       this.#count(open, hash, plain.length)
-      if (this.#pieces.length >= WAITING_PIECES_MAX) await this.#write()
     }
     const unfinished = this.#closeAfter(index)
     if (unfinished !== null) throw wrongLength(unfinished)
     this.#noted.push({ hash, length: plain.length })
     this.#nextChunk++
     this.#position += record.length
-    if (this.#waitingBytes >= WAITING_BYTES_MAX) await this.flush()
+    if (this.#waitingBytes + CHUNK_PLAIN_BYTES_MAX > WAITING_BYTES_MAX) await this.flush()
   }
 
   /** Writes what waits, has the terms it completes proved, and notes how far this came. Due after the last chunk. */
@@ -140,14 +144,38 @@ export class TermWriter {
     const bytes = this.#waitingBytes
     this.#pieces = []
     this.#complete = []
-    this.#waitingBytes = 0
     for (let from = 0; from < pieces.length; ) {
       const to = runEnd(pieces, from)
-      await writeRun(file, pieces.slice(from, to))
+      await this.#writeRun(file, pieces.slice(from, to))
       from = to
     }
+    this.#waitingBytes = 0
     onWritten(bytes)
     await check.add(complete)
+  }
+
+  #add(plain: Uint8Array, position: number): void {
+    const from = this.#waitingBytes
+    this.#waiting.set(plain, from)
+    this.#waitingBytes += plain.length
+    const last = this.#pieces.at(-1)
+    if (last !== undefined && last.position + last.to - last.from === position) {
+      this.#pieces[this.#pieces.length - 1] = { ...last, to: this.#waitingBytes }
+    } else this.#pieces.push({ position, from, to: this.#waitingBytes })
+  }
+
+  /** One gathered write; what a short one leaves over goes piece by piece. */
+  async #writeRun(file: FileHandle, run: readonly Piece[]): Promise<void> {
+    const [first] = run as [Piece]
+    const bytesOf = ({ from, to }: Piece) => this.#waiting.subarray(from, to)
+    if (run.length === 1) return writeFully(file, bytesOf(first), first.position)
+    let { bytesWritten } = await file.writev(run.map(bytesOf), first.position)
+    for (const piece of run) {
+      const bytes = bytesOf(piece)
+      const done = Math.min(bytesWritten, bytes.length)
+      if (done < bytes.length) await writeFully(file, bytes.subarray(done), piece.position + done)
+      bytesWritten -= done
+    }
   }
 
   /** The terms that chunk `index` belongs to. */
@@ -205,23 +233,8 @@ function runEnd(pieces: readonly Piece[], from: number): number {
   let to = from + 1
   for (let last = pieces[from] as Piece; to < pieces.length; to++) {
     const next = pieces[to] as Piece
-    if (next.position !== last.position + last.bytes.length) break
+    if (next.position !== last.position + last.to - last.from) break
     last = next
   }
   return to
-}
-
-/** One gathered write; what a short one leaves over goes piece by piece. */
-async function writeRun(file: FileHandle, run: readonly Piece[]): Promise<void> {
-  const { bytes, position: start } = run[0] as Piece
-  if (run.length === 1) return writeFully(file, bytes, start)
-  let { bytesWritten } = await file.writev(
-    run.map((piece) => piece.bytes),
-    start,
-  )
-  for (const piece of run) {
-    const done = Math.min(bytesWritten, piece.bytes.length)
-    if (done < piece.bytes.length) await writeFully(file, piece.bytes.subarray(done), piece.position + done)
-    bytesWritten -= done
-  }
 }
