@@ -2,18 +2,16 @@
  * How far each fetch of a file has come, so that a killed pull goes on where it was: an append-only list of records, each
  * the chunks that were written since the last one of the same fetch, in order, with their hashes.
  *
- * A record is `length crc32 payload` (u32 each, little endian); the payload is the xorb's hash, the fetch (u32 chunks start
- * and end; u64 bytes start and end), the number of the first chunk (u32), where the next one begins in the stored xorb
- * (u64), and for each chunk its hash and its plain length (u32). The list ends at the first record that is torn. Nothing in
- * it is believed: the bytes it tells of are read and hashed again before they count.
+ * A record (record-log.ts) is the xorb's hash, the fetch (u32 chunks start and end; u64 bytes start and end), the number of
+ * the first chunk (u32), where the next one begins in the stored xorb (u64), and for each chunk its hash and its plain
+ * length (u32). Nothing in it is believed: the bytes it tells of are read and hashed again before they count.
  */
 import type { FileHandle } from 'node:fs/promises'
-import { crc32 } from 'node:zlib'
+import { frameRecord, readRecords } from '../base/record-log.ts'
 import { CHUNK_PLAIN_BYTES_MAX, HASH_BYTES, PAIR_BYTES } from '../xet/constants.ts'
 import { type ChunkHash, formatHash, hashBytes, type XorbHash } from '../xet/hash.ts'
 import type { PlanFetch } from './reconstruction-plan.ts'
 
-const HEAD_BYTES = 8
 const FIXED_BYTES = HASH_BYTES + 4 + 4 + 8 + 8 + 4 + 8
 /** Three times that of a file of 2^21 chunks; a longer one was not made by us. */
 const JOURNAL_BYTES_MAX = 256 * 1024 * 1024
@@ -89,24 +87,20 @@ export class FetchJournal {
 
 /** The whole records at the beginning of `bytes`, and where they end. */
 export function readEntries(bytes: Uint8Array): { entries: JournalEntry[]; end: number } {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  const { payloads, end: wholeEnd } = readRecords(bytes)
   const entries: JournalEntry[] = []
   let end = 0
-  while (end + HEAD_BYTES <= bytes.length) {
-    const length = view.getUint32(end, true)
-    const from = end + HEAD_BYTES
-    if (length < FIXED_BYTES || (length - FIXED_BYTES) % PAIR_BYTES !== 0 || from + length > bytes.length) break
-    const payload = bytes.subarray(from, from + length)
-    if (crc32(payload) !== view.getUint32(end + 4, true)) break
+  for (const payload of payloads) {
     const entry = readEntry(payload)
-    if (entry === null) break
+    if (entry === null) return { entries, end }
     entries.push(entry)
-    end = from + length
+    end = payload.byteOffset - bytes.byteOffset + payload.length
   }
-  return { entries, end }
+  return { entries, end: wholeEnd }
 }
 
 function readEntry(payload: Uint8Array): JournalEntry | null {
+  if (payload.length < FIXED_BYTES || (payload.length - FIXED_BYTES) % PAIR_BYTES !== 0) return null
   const view = new DataView(payload.buffer, payload.byteOffset, payload.length)
   const [start, end] = [view.getUint32(32, true), view.getUint32(36, true)]
   const bytes = { start: Number(view.getBigUint64(40, true)), end: Number(view.getBigUint64(48, true)) }
@@ -124,9 +118,8 @@ function readEntry(payload: Uint8Array): JournalEntry | null {
 }
 
 export function formatEntry({ fetch, first, chunks, position }: JournalEntry): Uint8Array {
-  const record = new Uint8Array(HEAD_BYTES + FIXED_BYTES + chunks.length * PAIR_BYTES)
-  const payload = record.subarray(HEAD_BYTES)
-  const view = new DataView(record.buffer, HEAD_BYTES)
+  const payload = new Uint8Array(FIXED_BYTES + chunks.length * PAIR_BYTES)
+  const view = new DataView(payload.buffer)
   payload.set(hashBytes(fetch.xorb), 0)
   view.setUint32(32, fetch.start, true)
   view.setUint32(36, fetch.end, true)
@@ -139,10 +132,7 @@ export function formatEntry({ fetch, first, chunks, position }: JournalEntry): U
     payload.set(hashBytes(hash), at)
     view.setUint32(at + HASH_BYTES, length, true)
   }
-  const head = new DataView(record.buffer)
-  head.setUint32(0, payload.length, true)
-  head.setUint32(4, crc32(payload), true)
-  return record
+  return frameRecord(payload)
 }
 
 function keyOf({ xorb, start, end, bytes }: FetchRange): string {

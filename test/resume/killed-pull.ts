@@ -24,9 +24,9 @@ export interface KilledPullOptions {
   readonly meanwhile?: (part: string) => Promise<void>
 }
 
-export interface KilledPull {
-  /** Towards the client in both runs, headers and listings included. */
-  readonly fetched: number
+export interface KilledRun {
+  /** Bytes of both runs on the wire, in the direction that matters; headers and listings included. */
+  readonly moved: number
   /** When it was killed. */
   readonly killedAt: number
 }
@@ -34,7 +34,7 @@ export interface KilledPull {
 const LOOK_MS = 5
 const PULL_MS = 300_000
 
-export async function killPull(stand: Stand, options: KilledPullOptions): Promise<KilledPull> {
+export async function killPull(stand: Stand, options: KilledPullOptions): Promise<KilledRun> {
   const { repo, file, share, env, bytesPerSecond } = options
   const folder = await stand.scratch()
   const target = join(folder, 'out')
@@ -70,7 +70,7 @@ export async function killPull(stand: Stand, options: KilledPullOptions): Promis
     )
     assert.equal(await sha256Of(join(target, file.path)), file.sha256, 'the file is wrong')
     assert.deepEqual(await readdir(parts), [], 'a part is left')
-    return { fetched: proxy.bytesDown, killedAt }
+    return { moved: proxy.bytesDown, killedAt }
   } finally {
     await proxy.close()
   }
