@@ -48,6 +48,8 @@ export const CLIENT_MEANINGS: Readonly<Record<string, string>> = {
   NO_PROGRESS: 'No byte came or went for a while. Check the network and try again.',
   NO_XET: 'The Hub lists a file as stored by Xet but gives no token for it. Set HF_HUB_DISABLE_XET=1.',
   OFFLINE: 'HF_HUB_OFFLINE is set and the file is not in the cache. Unset it, or pull before.',
+  PART_PLANTED: 'A file with other names lies where an unfinished download is kept. Remove it; look who put it there.',
+  PART_TAKEN: 'Another process went on with a download that stood still here. Pull again: it takes what is there.',
   PATH_CROSSES_LINK: 'A symbolic link stands in the way of a file to be written. Remove it, or choose another folder.',
   PATH_MISSING: 'The command needs a file: REPO[@REV]/PATH.',
   PATH_TAKEN: 'A folder is where the file should be, or a file where its folder should. Move it away.',

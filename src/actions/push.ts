@@ -1,10 +1,11 @@
 /** Local files to a repository as one commit; only what the Hub does not have is sent. */
+import { join } from 'node:path'
 import { AppError } from '../base/app-error.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { cancelled } from '../base/retry.ts'
 import type { RepoType } from '../hub/repo-id.ts'
 import { parseModelRef } from '../models/model-ref.ts'
-import { isOn } from '../transfer/hf-home.ts'
+import { isOn, ownCache } from '../transfer/hf-home.ts'
 import type { HubClient, PreuploadAnswer } from '../transfer/hub-client.ts'
 import { type HubChoice, openHub } from '../transfer/hub-location.ts'
 import { formatRepo, type HubRepo } from '../transfer/hub-repo.ts'
@@ -71,6 +72,7 @@ export async function push(options: PushOptions): Promise<PushResult> {
       uploads: options.maxWorkers ?? UPLOADS,
       useXet: !isOn(env.HF_HUB_DISABLE_XET),
       onProgress: options.onProgress ?? (() => undefined),
+      sentXorbsFolder: join(ownCache(env), 'uploads'),
       signal,
     }
     const outcome = options.dryRun === true ? await planOnly(job) : await pushFiles(job)

@@ -4,7 +4,8 @@
  * plan (up to 16 GiB of the file) -> stored ranges, several at once -> chunks, each hashed -> their places in the file.
  * Where the CAS tells the file's chunks (they prove themselves by the file hash) each chunk is compared before it is
  * written; elsewhere the file hash is folded from all chunks in order. SHA-256 is taken from the written bytes in any
- * case. A range goes on after a break at the chunk it broke in; an expired address is asked for anew once for all.
+ * case. A range goes on after a break at the chunk it broke in, also in another process; an expired address is asked for anew
+ * once for all.
  * Whatever does not fit has the whole file fetched once more, then it is the user's to know.
  */
 import type { FileHandle } from 'node:fs/promises'
@@ -15,6 +16,7 @@ import { cancelled, planRetry, RETRY_POLICY, type RetryPolicy } from '../base/re
 import type { Semaphore } from '../base/semaphore.ts'
 import type { ChunkList } from '../xet/chunk-list.ts'
 import { readXorbChunks } from '../xet/xorb-reader.ts'
+import type { FetchJournal } from './fetch-journal.ts'
 import { type FileClaim, OrderedCheck } from './ordered-check.ts'
 import type { Plan, PlanFetch } from './reconstruction-plan.ts'
 import type { RemoteCas } from './remote-cas.ts'
@@ -26,8 +28,9 @@ const FETCHES_PER_FILE = 8
 export interface XetDownload {
   readonly cas: RemoteCas
   readonly claim: FileClaim
-  /** Empty, open for reading and writing. */
+  /** Open for reading and writing; what is in it counts as far as the journal tells and it proves right. */
   readonly file: FileHandle
+  readonly journal: FetchJournal | null
   /** Shared by all files: how many ranges are fetched at once. */
   readonly streams: Semaphore
   /** Negative when written bytes were thrown away. */
@@ -51,6 +54,7 @@ export async function downloadXetFile(job: XetDownload): Promise<string> {
       if (attempt === 2 || !(error instanceof AppError) || error.kind !== 'integrity') throw error
       job.onBytes(-written)
       await job.file.truncate(0)
+      await job.journal?.clear()
     }
   }
 }
@@ -66,11 +70,12 @@ class Attempt {
   }
 
   async run(): Promise<string> {
-    const { cas, claim, signal } = this.#job
+    const { cas, claim, file, signal } = this.#job
     const onAbort = () => this.#stop.abort(cancelled(signal?.reason))
     if (signal?.aborted) onAbort()
     signal?.addEventListener('abort', onAbort)
     try {
+      if ((await file.stat()).size > claim.size) await file.truncate(claim.size)
       const known = await cas.findChunkList(claim.hash, claim.size)
       let firstChunk = 0
       for (let offset = 0; offset < claim.size; ) {
@@ -114,28 +119,26 @@ class Attempt {
     }
     await Promise.all(Array.from({ length: Math.min(FETCHES_PER_FILE, plan.count) }, worker))
     if (failure !== null) throw failure
+    this.#stop.signal.throwIfAborted()
   }
 
   async #fetch(plan: LivePlan, index: number, known: ChunkList | null): Promise<void> {
-    const { file, onBytes, clock = systemClock, retry = RETRY_POLICY } = this.#job
+    const { file, journal, onBytes, clock = systemClock, retry = RETRY_POLICY } = this.#job
     let fetch = plan.get(index)
-    const writer = new TermWriter({ file, fetch, check: this.#check, known, onWritten: onBytes })
-    let nextChunk = fetch.start
-    let position = fetch.bytes.start
+    const writer = await TermWriter.open({ file, fetch, check: this.#check, known, journal, onWritten: onBytes })
     let refusals = 0
     for (let failures = 0; ; ) {
       try {
-        for await (const chunk of readXorbChunks(this.#job.cas.openXorb(fetch, position, this.#stop.signal), {
-          firstIndex: nextChunk,
-        })) {
-          if (chunk.index >= fetch.end) throw wrongRange(fetch)
-          await writer.put(chunk)
-          nextChunk++
-          position += chunk.record.length
-          failures = 0
-          refusals = 0
+        if (writer.nextChunk < fetch.end) {
+          const body = this.#job.cas.openXorb(fetch, writer.position, this.#stop.signal)
+          for await (const chunk of readXorbChunks(body, { firstIndex: writer.nextChunk })) {
+            if (chunk.index >= fetch.end) throw wrongRange(fetch)
+            await writer.put(chunk)
+            failures = 0
+            refusals = 0
+          }
         }
-        if (nextChunk !== fetch.end || position !== fetch.bytes.end) throw wrongRange(fetch)
+        if (writer.nextChunk !== fetch.end || writer.position !== fetch.bytes.end) throw wrongRange(fetch)
         await writer.flush()
         return
       } catch (thrown) {

@@ -1,11 +1,14 @@
-import { mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { splitmix64 } from '../../test/vectors/recipe.ts'
+import { AppError } from '../base/app-error.ts'
+import { systemClock } from '../base/clock.ts'
 import { chunkHash, type XorbHash } from '../xet/hash.ts'
-import { incompleteName, receiveFile } from './file-receipt.ts'
+import { incompleteName, receiveFile, receiveResumable } from './file-receipt.ts'
 import { OrderedCheck } from './ordered-check.ts'
+import { PartStore } from './part-store.ts'
 
 let folder: string
 beforeEach(async () => {
@@ -14,7 +17,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }))
 
 const receive = (path: string, temp = incompleteName(path)) =>
-  receiveFile(path, temp, async (file) => {
+  receiveFile(path, temp, async ({ file }) => {
     await file.writeFile('new')
   })
 
@@ -37,12 +40,38 @@ test('a folder where the file should be is left alone, and so is a file where it
 
 test('a filling that fails leaves nothing', async () => {
   const path = join(folder, 'file')
-  const failing = receiveFile(path, incompleteName(path), async (file) => {
+  const failing = receiveFile(path, incompleteName(path), async ({ file }) => {
     await file.write('half')
     throw new RangeError('x')
   })
   await expect(failing).rejects.toThrow(RangeError)
   expect(await readdir(folder)).toEqual([])
+})
+
+test('a download that another process took over meanwhile is not named here', async () => {
+  const parts = new PartStore(join(folder, 'parts'), systemClock)
+  const receiving = receiveResumable(join(folder, 'file'), { parts, content: 'c'.repeat(64) }, async ({ file }) => {
+    await file.writeFile('new')
+    const [entry = ''] = await readdir(join(folder, 'parts'))
+    await rename(join(folder, 'parts', entry), join(folder, 'parts', 'taken'))
+  })
+  await expect(receiving).rejects.toMatchObject({ kind: 'conflict', code: 'PART_TAKEN' })
+  expect(await readdir(folder)).toEqual(['parts'])
+})
+
+test('a broken attempt is kept for the next, a wrong one is not', async () => {
+  const parts = new PartStore(join(folder, 'parts'), systemClock)
+  const attempt = (error: AppError | null) =>
+    receiveResumable(join(folder, 'file'), { parts, content: 'c'.repeat(64) }, async ({ file }) => {
+      await file.write('x', (await file.stat()).size)
+      if (error !== null) throw error
+    })
+  await expect(attempt(new AppError('network', 'UNREACHABLE', 'gone'))).rejects.toThrow('gone')
+  await expect(attempt(new AppError('integrity', 'CONTENT_MISMATCH', 'wrong'))).rejects.toThrow('wrong')
+  await expect(attempt(new AppError('network', 'UNREACHABLE', 'gone'))).rejects.toThrow('gone')
+  await attempt(null)
+  expect(await readFile(join(folder, 'file'), 'utf8')).toBe('xx')
+  expect(await readdir(join(folder, 'parts'))).toEqual([])
 })
 
 test('a file that somebody cuts while it is written is not taken for proved', async () => {

@@ -4,17 +4,22 @@ import { type FileHandle, open, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { AppError, systemCode } from '../base/app-error.ts'
 import { makeFolder, nameFile } from '../base/atomic-file.ts'
+import { FetchJournal } from './fetch-journal.ts'
+import type { Part, PartStore } from './part-store.ts'
 
-/**
- * `fill` gets an empty file open for reading and writing; when it throws nothing is left of it. `name` gives the synced
- * file its final name.
- */
-export async function receiveFile(
-  path: string,
-  temp: string,
-  fill: (file: FileHandle) => Promise<void>,
-  name: (temp: string, path: string) => Promise<void> = nameFile,
-): Promise<void> {
+export interface Incoming {
+  /** Open for reading and writing. What is in it is left from an earlier attempt and proves nothing. */
+  readonly file: FileHandle
+  /** How far an earlier attempt came; null when this one begins with nothing and leaves nothing. */
+  readonly journal: FetchJournal | null
+}
+
+export type Fill = (incoming: Incoming) => Promise<void>
+/** Gives the synced file its final name. */
+export type NameFile = (temp: string, path: string) => Promise<void>
+
+/** When `fill` throws nothing is left. */
+export async function receiveFile(path: string, temp: string, fill: Fill, name: NameFile = nameFile): Promise<void> {
   let made = false
   try {
     await makeFolder(dirname(temp))
@@ -22,22 +27,59 @@ export async function receiveFile(
     const file = await open(temp, 'wx+', 0o666)
     made = true
     try {
-      await fill(file)
+      await fill({ file, journal: null })
       await file.sync()
     } finally {
       await file.close()
     }
     await name(temp, path)
   } catch (error) {
-    if (!['EISDIR', 'ENOTDIR', 'EEXIST', 'ENOTEMPTY'].includes(systemCode(error) ?? '')) throw error
-    const message = `${path} cannot be written: a folder is where the file should be, or a file where its folder should`
-    throw new AppError('conflict', 'PATH_TAKEN', message, { cause: error })
+    throw pathTaken(error, path)
   } finally {
     if (made) await rm(temp, { force: true })
+  }
+}
+
+/** As `receiveFile`, going on where an earlier attempt at `content` (a digest) ended; a broken one is kept for the next. */
+export async function receiveResumable(
+  path: string,
+  { parts, content }: { readonly parts: PartStore; readonly content: string },
+  fill: Fill,
+  name: NameFile = nameFile,
+): Promise<void> {
+  await makeFolder(dirname(path))
+  const part = await parts.open(content)
+  let isUseless = false
+  try {
+    await fill({ file: part.data, journal: await FetchJournal.open(part.journal) })
+    await part.data.sync()
+    await name(part.dataPath, path)
+    isUseless = true
+  } catch (error) {
+    isUseless = error instanceof AppError && error.kind === 'integrity'
+    throw (await isTaken(part, error)) ? taken(path, error) : pathTaken(error, path)
+  } finally {
+    await (isUseless ? part.discard() : part.release())
   }
 }
 
 /** A name no other process uses, as huggingface_hub makes them. */
 export function incompleteName(path: string): string {
   return `${path}.${randomBytes(4).toString('hex')}.incomplete`
+}
+
+/** Whether another process went on with the part meanwhile. */
+async function isTaken({ data, isThere }: Part, error: unknown): Promise<boolean> {
+  return systemCode(error) === 'ENOENT' && (await data.stat()).nlink > 0 && !(await isThere())
+}
+
+function taken(path: string, cause: unknown): AppError {
+  const message = `Another process has taken over the download of ${path}, which stood still here: pull again`
+  return new AppError('conflict', 'PART_TAKEN', message, { cause })
+}
+
+function pathTaken(error: unknown, path: string): unknown {
+  if (!['EISDIR', 'ENOTDIR', 'EEXIST', 'ENOTEMPTY'].includes(systemCode(error) ?? '')) return error
+  const message = `${path} cannot be written: a folder is where the file should be, or a file where its folder should`
+  return new AppError('conflict', 'PATH_TAKEN', message, { cause: error })
 }

@@ -7,17 +7,18 @@
  * double work only: unique temporary names and renames make concurrent pulls safe without them.
  */
 
-import type { FileHandle } from 'node:fs/promises'
 import { copyFile, readFile, readlink } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { systemCode } from '../base/app-error.ts'
 import { makeFolder, nameFile, writeFileAtomically } from '../base/atomic-file.ts'
+import { type Clock, systemClock } from '../base/clock.ts'
 import { resolveInside } from '../base/safe-path.ts'
 import { ProofRecord, statIfThere } from './content-check.ts'
 import { contentId } from './download-plain.ts'
-import { incompleteName, receiveFile } from './file-receipt.ts'
+import { type Fill, incompleteName, receiveFile, receiveResumable } from './file-receipt.ts'
 import type { TreeFile } from './hub-client.ts'
 import { cacheFolderName, type HubRepo } from './hub-repo.ts'
+import { PartStore, RESUMABLE_BYTES_MIN } from './part-store.ts'
 import { replaceLink, SharedBlobs } from './shared-blobs.ts'
 import type { Snapshot, SnapshotPlace } from './snapshot-place.ts'
 import { findTreeFile, writeTreeFile } from './tree-file.ts'
@@ -39,6 +40,7 @@ export interface HfCacheOptions {
   /** Share Xet files between repositories. */
   readonly shared: boolean
   readonly signal?: AbortSignal | undefined
+  readonly clock?: Clock | undefined
 }
 
 export class HfCache {
@@ -92,6 +94,7 @@ class CachePlace implements SnapshotPlace {
   readonly #snapshot: Snapshot
   /** Known to be there. */
   readonly #folders = new Set<string>()
+  readonly #parts: PartStore
   #proofs: ProofRecord | null = null
   #shared: SharedBlobs | null = null
 
@@ -100,6 +103,7 @@ class CachePlace implements SnapshotPlace {
     this.#folder = folder
     this.#snapshot = snapshot
     this.root = join(folder, 'snapshots', snapshot.commit)
+    this.#parts = new PartStore(join(folder, '.xorbit-parts'), options.clock ?? systemClock)
   }
 
   async begin(): Promise<void> {
@@ -113,6 +117,7 @@ class CachePlace implements SnapshotPlace {
     if ((await statIfThere(tag)) === null) await writeFileAtomically(tag, CACHE_TAG)
     this.#shared = shared ? await SharedBlobs.open(cache) : null
     this.#proofs = await ProofRecord.load(join(this.#folder, '.xorbit-proofs.json'))
+    await this.#parts.sweep()
     await writeTreeFile(this.#folder, this.#snapshot.commit, this.#snapshot.files)
   }
 
@@ -127,12 +132,13 @@ class CachePlace implements SnapshotPlace {
     return this.#name(file, blob)
   }
 
-  async receive(file: TreeFile, fill: (handle: FileHandle) => Promise<void>): Promise<string> {
+  async receive(file: TreeFile, fill: Fill): Promise<string> {
     const blob = this.#blob(file)
     const { xetHash } = file
     const shared = file.size < SHARED_BYTES_MIN ? null : this.#shared
     const name = xetHash === null || shared === null ? nameFile : (temp: string) => shared.publish(temp, xetHash, blob)
-    await receiveFile(blob, incompleteName(blob), fill, name)
+    if (file.size < RESUMABLE_BYTES_MIN) await receiveFile(blob, incompleteName(blob), fill, name)
+    else await receiveResumable(blob, { parts: this.#parts, content: contentId(file) }, fill, name)
     await this.#proofs?.add(blob, contentId(file))
     return this.#name(file, blob)
   }

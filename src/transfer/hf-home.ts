@@ -22,6 +22,11 @@ export function hfHome(env: Env): HfHome {
   }
 }
 
+/** What we keep for ourselves and could do without. */
+export function ownCache(env: Env): string {
+  return join(env.XDG_CACHE_HOME || join(env.HOME || homedir(), '.cache'), 'xorbit')
+}
+
 /** Whether a flag of the environment is on, as the Python tools read it. */
 export function isOn(value: string | undefined): boolean {
   return /^(1|on|yes|true)$/i.test(value ?? '')

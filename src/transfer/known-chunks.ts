@@ -1,5 +1,6 @@
 /**
- * What an upload session knows to be stored already: the chunks it packed itself, and those that the CAS told about in
+ * What an upload session knows to be stored already: the chunks it packed itself, or an unfinished push before it, and
+ * those that the CAS told about in
  * answers to chunk queries, whose hashes may be keyed. Finds the longest run from a chunk on.
  */
 import { AppError } from '../base/app-error.ts'
@@ -55,6 +56,14 @@ export class KnownChunks {
         if (!told.places.has(chunk)) told.places.set(chunk, { slot, index })
       })
     }
+  }
+
+  /** A xorb that an earlier push has sent. */
+  recall({ hash, chunks }: { readonly hash: XorbHash; readonly chunks: readonly ChunkHash[] }): void {
+    const slot: XorbSlot = { hash, hashes: [...chunks] }
+    slot.hashes.forEach((chunk, index) => {
+      if (!this.#own.has(chunk)) this.#own.set(chunk, { slot, index })
+    })
   }
 
   has(hash: ChunkHash): boolean {

@@ -28,7 +28,7 @@ async function openPlace(...files: TreeFile[]): Promise<LocalFolder> {
 
 async function pullOnce(file: TreeFile): Promise<string> {
   const place = await openPlace(file)
-  const path = await place.receive(file, (handle) => handle.writeFile(CONTENT))
+  const path = await place.receive(file, ({ file: data }) => data.writeFile(CONTENT))
   await place.keepProofs()
   return path
 }

@@ -4,7 +4,6 @@
  * own record of what we proved still fits it (content-check.ts), else after it was hashed.
  */
 
-import type { FileHandle } from 'node:fs/promises'
 import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { AppError, systemCode } from '../base/app-error.ts'
@@ -13,9 +12,10 @@ import { type Clock, systemClock } from '../base/clock.ts'
 import { resolveInside } from '../base/safe-path.ts'
 import { ProofRecord, statIfThere } from './content-check.ts'
 import { contentId } from './download-plain.ts'
-import { incompleteName, receiveFile } from './file-receipt.ts'
+import { type Fill, incompleteName, receiveFile, receiveResumable } from './file-receipt.ts'
 import { CACHE_TAG } from './hf-cache.ts'
 import type { TreeFile } from './hub-client.ts'
+import { PartStore, RESUMABLE_BYTES_MIN } from './part-store.ts'
 import type { Snapshot, SnapshotPlace } from './snapshot-place.ts'
 import { writeTreeFile } from './tree-file.ts'
 
@@ -33,16 +33,19 @@ export class LocalFolder implements SnapshotPlace {
   readonly root: string
   readonly #options: LocalFolderOptions
   readonly #notes: string
+  readonly #parts: PartStore
   #proofs: ProofRecord | null = null
 
   constructor(options: LocalFolderOptions) {
     this.#options = options
     this.root = options.folder
     this.#notes = join(options.folder, '.cache', 'huggingface')
+    this.#parts = new PartStore(join(this.#notes, 'xorbit-parts'), options.clock ?? systemClock)
   }
 
   async begin(): Promise<void> {
     await makeFolder(this.#notes)
+    await this.#parts.sweep()
     await writeOnce(join(this.#notes, '.gitignore'), '*')
     await writeOnce(join(this.#notes, 'CACHEDIR.TAG'), CACHE_TAG)
     const { commit, files } = this.#options.snapshot
@@ -59,9 +62,10 @@ export class LocalFolder implements SnapshotPlace {
     return path
   }
 
-  async receive(file: TreeFile, fill: (handle: FileHandle) => Promise<void>): Promise<string> {
+  async receive(file: TreeFile, fill: Fill): Promise<string> {
     const path = await this.#placeOf(file)
-    await receiveFile(path, this.#tempPath(), fill)
+    if (file.size < RESUMABLE_BYTES_MIN) await receiveFile(path, this.#tempPath(), fill)
+    else await receiveResumable(path, { parts: this.#parts, content: contentId(file) }, fill)
     await this.#proofs?.add(path, proofKey(file))
     await this.#writeNote(file, null)
     return path
@@ -97,7 +101,7 @@ export class LocalFolder implements SnapshotPlace {
     const isRight = commit === snapshot.commit && etag === contentId(file)
     if (isRight && mtimeMs !== null && Number.parseFloat(time) * 1000 >= mtimeMs) return
     const seconds = (clock.nowMs() / 1000).toFixed(6)
-    await receiveFile(path, this.#tempPath(), (note) =>
+    await receiveFile(path, this.#tempPath(), ({ file: note }) =>
       note.writeFile(`${snapshot.commit}\n${contentId(file)}\n${seconds}\n`),
     )
   }

@@ -9,11 +9,12 @@ import { AppError } from '../base/app-error.ts'
 import { Semaphore } from '../base/semaphore.ts'
 import { type CommitOperation, commitLines, gitBlobId } from './commit-lines.ts'
 import type { HubClient, PreuploadAnswer } from './hub-client.ts'
-import { type HubRepo, webPath } from './hub-repo.ts'
+import { formatRepo, type HubRepo, webPath } from './hub-repo.ts'
 import { hashLocal, type LargeFile, uploadByLfs } from './lfs-upload.ts'
 import { type LocalFile, openLocal, readSample } from './local-files.ts'
 import type { OnProgress } from './progress.ts'
 import { RemoteCas } from './remote-cas.ts'
+import { SentXorbs } from './sent-xorbs.ts'
 import type { UploadFile } from './upload-file.ts'
 import { UploadSession } from './upload-session.ts'
 import { XetSession } from './xet-session.ts'
@@ -37,6 +38,8 @@ export interface PushJob {
   readonly uploads: number
   readonly useXet: boolean
   readonly inlineBytesMax?: number
+  /** Where unfinished pushes note what they have sent. */
+  readonly sentXorbsFolder?: string | undefined
   readonly onProgress: OnProgress
   readonly signal?: AbortSignal | undefined
 }
@@ -173,8 +176,39 @@ async function sendLarge(job: PushJob, plan: PushPlan, onSent: (bytes: number) =
 }
 
 async function sendByXet(job: PushJob, plan: PushPlan, session: XetSession, onSent: (bytes: number) => void) {
+  const sentXorbs = await openSentXorbs(job, session)
+  try {
+    const sent = await sendOnce(job, plan, { session, sentXorbs, onSent })
+    await sentXorbs?.remove()
+    return sent
+  } catch (error) {
+    const isLost = error instanceof AppError && error.kind === 'integrity'
+    if (!isLost || sentXorbs === null || sentXorbs.earlier.length === 0) {
+      await sentXorbs?.close()
+      throw error
+    }
+    // The server does not have what it acknowledged to an earlier push: all is sent again.
+    await sentXorbs.remove()
+    return sendOnce(job, plan, { session, sentXorbs: null, onSent })
+  }
+}
+
+async function openSentXorbs({ sentXorbsFolder, repo }: PushJob, session: XetSession): Promise<SentXorbs | null> {
+  if (sentXorbsFolder === undefined) return null
+  const { casUrl } = await session.get()
+  return SentXorbs.open(sentXorbsFolder, `${formatRepo(repo)} ${casUrl}`)
+}
+
+interface XetSending {
+  readonly session: XetSession
+  readonly sentXorbs: SentXorbs | null
+  readonly onSent: (bytes: number) => void
+}
+
+async function sendOnce(job: PushJob, plan: PushPlan, { session, sentXorbs, onSent }: XetSending): Promise<SentFile[]> {
   const { hub, uploads, onProgress, signal } = job
-  const upload = new UploadSession({ cas: new RemoteCas({ http: hub.http, session, signal }), uploads, onSent, signal })
+  const cas = new RemoteCas({ http: hub.http, session, signal })
+  const upload = new UploadSession({ cas, uploads, onSent, signal, ...(sentXorbs === null ? {} : { sentXorbs }) })
   const reading = new Semaphore(READING_BYTES_MAX)
   try {
     const sent = await Promise.all(

@@ -1,5 +1,5 @@
 /** Where a snapshot's files go: the shared cache or a folder of the user's. Both reuse what they can prove. */
-import type { FileHandle } from 'node:fs/promises'
+import type { Fill } from './file-receipt.ts'
 import type { TreeFile } from './hub-client.ts'
 
 export interface Snapshot {
@@ -15,8 +15,8 @@ export interface SnapshotPlace {
   begin(): Promise<void>
   /** The file's final path when its content is here already and proved; its name in the snapshot is made. */
   findPresent(file: TreeFile): Promise<string | null>
-  /** Has `fill` write and prove the content, then names it. Returns the final path. */
-  receive(file: TreeFile, fill: (file: FileHandle) => Promise<void>): Promise<string>
+  /** Has `fill` write and prove the content, then names it. Returns the final path. A large file's broken attempt is kept. */
+  receive(file: TreeFile, fill: Fill): Promise<string>
   /** All wanted files are here. */
   finish(): Promise<void>
   /** What was proved so far is remembered, so that the next pull reads less. Also after a failure. */

@@ -11,6 +11,7 @@ import { Semaphore } from '../base/semaphore.ts'
 import { parseHash, ZERO_HASH } from '../xet/hash.ts'
 import { downloadPlainFile } from './download-plain.ts'
 import { downloadXetFile } from './download-xet.ts'
+import type { Incoming } from './file-receipt.ts'
 import type { HubClient, TreeFile } from './hub-client.ts'
 import type { HubRepo } from './hub-repo.ts'
 import type { FileOutcome, OnProgress } from './progress.ts'
@@ -94,27 +95,23 @@ class Puller {
     const present = await place.findPresent(file)
     const onBytes = (count: number) => onProgress({ event: 'bytes', path, bytes: count })
     if (present !== null) onBytes(bytes)
-    const localPath = present ?? (await place.receive(file, (handle) => this.#fill(file, handle, onBytes)))
+    const localPath = present ?? (await place.receive(file, (incoming) => this.#fill(file, incoming, onBytes)))
     const source = present === null ? 'origin' : 'cache'
     const outcome = { path, bytes, fileHash, sha256, localPath, source } as const
     onProgress({ event: 'file', file: outcome })
     return outcome
   }
 
-  async #fill(
-    entry: TreeFile,
-    file: Parameters<Parameters<SnapshotPlace['receive']>[1]>[0],
-    onBytes: (n: number) => void,
-  ) {
+  async #fill(entry: TreeFile, { file, journal }: Incoming, onBytes: (n: number) => void): Promise<void> {
     const { hub, repo, commit, useXet } = this.#pull
     const signal = this.#stop.signal
     try {
       if (useXet && entry.xetHash !== null && entry.xetHash !== ZERO_HASH && entry.size > 0) {
         const claim = { hash: parseHash<'file'>(entry.xetHash), size: entry.size, sha256: entry.sha256 }
-        await downloadXetFile({ cas: this.#getCas(), claim, file, streams: this.#streams, onBytes, signal })
+        await downloadXetFile({ cas: this.#getCas(), claim, file, journal, streams: this.#streams, onBytes, signal })
       } else {
         const request = hub.fileRequest(repo, commit, entry.path, signal)
-        await downloadPlainFile({ http: hub.http, request, entry, file, onBytes })
+        await downloadPlainFile({ http: hub.http, request, entry, file, onBytes, signal })
       }
     } catch (error) {
       throw error instanceof AppError ? inFile(error, entry.path) : error

@@ -33,7 +33,7 @@ test('a file of many terms of one small chunk each is written in few runs, and p
   const writes = [vi.spyOn(file, 'write'), vi.spyOn(file, 'writev')]
   const check = new OrderedCheck(file)
   let written = 0
-  const writer = new TermWriter({
+  const writer = await TermWriter.open({
     file,
     fetch: {
       xorb: XORB,
@@ -45,6 +45,7 @@ test('a file of many terms of one small chunk each is written in few runs, and p
     },
     check,
     known: null,
+    journal: null,
     onWritten: (bytes) => {
       written += bytes
     },

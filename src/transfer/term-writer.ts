@@ -1,16 +1,21 @@
 /**
  * Puts the chunks of one fetched range where the file needs them: a chunk may belong to many terms, a term is a run of
  * chunks. What is waiting is written half a megabyte at a time, in file order, neighbours together: a hundred thousand
- * terms of one small chunk cost some hundred writes. A chunk whose hash is known is compared before it is kept.
+ * terms of one small chunk cost some hundred writes. A chunk whose hash is known is compared before it is kept. What is
+ * written is noted in the journal, from which a later writer goes on after it has hashed it all again.
  */
 import type { FileHandle } from 'node:fs/promises'
 import { AppError } from '../base/app-error.ts'
 import { writeFully } from '../base/atomic-file.ts'
 import type { ChunkList } from '../xet/chunk-list.ts'
+import { CHUNK_PLAIN_BYTES_MAX } from '../xet/constants.ts'
+import { type ChunkHash, chunkHash } from '../xet/hash.ts'
 import type { XorbChunk } from '../xet/xorb-reader.ts'
+import type { FetchJournal, FetchProgress, JournalChunk } from './fetch-journal.ts'
 import type { OrderedCheck, TermChunks } from './ordered-check.ts'
 import type { PlanFetch, PlanTerm } from './reconstruction-plan.ts'
 
+/** A multiple of what one chunk may have. */
 const WAITING_BYTES_MAX = 512 * 1024
 /** An entry that waits costs more than its bytes. */
 const WAITING_PIECES_MAX = 32_768
@@ -21,6 +26,7 @@ export interface TermWriterOptions {
   readonly check: OrderedCheck
   /** The file's proved chunks; null when the CAS does not give them. */
   readonly known: ChunkList | null
+  readonly journal: FetchJournal | null
   readonly onWritten: (bytes: number) => void
 }
 
@@ -33,79 +39,188 @@ interface OpenTerm {
 }
 
 interface Piece {
-  readonly bytes: Uint8Array
   /** In the file. */
   readonly position: number
+  /** In the waiting bytes. */
+  readonly from: number
+  readonly to: number
 }
 
 export class TermWriter {
   readonly #options: TermWriterOptions
+  /** Number within the xorb of the chunk that comes next, and where it begins in the stored xorb. */
+  #nextChunk: number
+  #position: number
   #open: OpenTerm[] = []
   #nextTerm = 0
-  /** Not yet written. */
-  #pieces: Piece[] = []
+  /** Not yet written: copies, so that whoever reads may use its memory again. */
+  readonly #waiting = Buffer.allocUnsafeSlow(WAITING_BYTES_MAX)
   #waitingBytes = 0
+  #pieces: Piece[] = []
   /** Terms whose last piece is among those. */
   #complete: OpenTerm[] = []
+  /** Not yet in the journal; they end before the next chunk. */
+  #noted: JournalChunk[] = []
 
-  constructor(options: TermWriterOptions) {
+  private constructor(options: TermWriterOptions) {
     this.#options = options
+    this.#nextChunk = options.fetch.start
+    this.#position = options.fetch.bytes.start
   }
 
-  async put(chunk: XorbChunk): Promise<void> {
-    const { terms } = this.#options.fetch
-    for (
-      let next = terms[this.#nextTerm];
-      next !== undefined && next.start <= chunk.index;
-      next = terms[this.#nextTerm]
-    ) {
-      this.#open.push({ term: next, chunks: { hashes: [], lengths: [] }, end: 0 })
-      this.#nextTerm++
-    }
-    const still: OpenTerm[] = []
-    for (const open of this.#open) {
-      this.#take(open, chunk)
-      if (chunk.index < open.term.end - 1) still.push(open)
-      else if (open.end !== open.term.plainLength) throw wrongLength(open.term)
-      else this.#complete.push(open)
-      if (this.#waitingBytes >= WAITING_BYTES_MAX || this.#pieces.length >= WAITING_PIECES_MAX) await this.flush()
-    }
-    this.#open = still
+  get nextChunk(): number {
+    return this.#nextChunk
   }
 
-  /** Writes what waits, and has the terms it completes proved. Due after the last chunk. */
+  get position(): number {
+    return this.#position
+  }
+
+  /** Begins where the journal says this fetch came to, if what it tells of is in the file and right; else at its start. */
+  static async open(options: TermWriterOptions): Promise<TermWriter> {
+    const progress = options.journal?.findProgress(options.fetch) ?? null
+    if (progress !== null) {
+      const writer = new TermWriter(options)
+      if (await writer.#adopt(progress)) return writer
+    }
+    return new TermWriter(options)
+  }
+
+  async put({ index, hash, plain, record }: XorbChunk): Promise<void> {
+    for (const open of this.#openAt(index)) {
+      const fault = findFault(open, index, { hash, length: plain.length }, this.#options.known)
+      if (fault !== null) throw fault
+      const isFull = this.#waitingBytes + plain.length > WAITING_BYTES_MAX
+      if (isFull || this.#pieces.length >= WAITING_PIECES_MAX) await this.#write()
+      this.#add(plain, open.term.offset + open.end)
+      this.#count(open, hash, plain.length)
+    }
+    const unfinished = this.#closeAfter(index)
+    if (unfinished !== null) throw wrongLength(unfinished)
+    this.#noted.push({ hash, length: plain.length })
+    this.#nextChunk++
+    this.#position += record.length
+    if (this.#waitingBytes + CHUNK_PLAIN_BYTES_MAX > WAITING_BYTES_MAX) await this.flush()
+  }
+
+  /** Writes what waits, has the terms it completes proved, and notes how far this came. Due after the last chunk. */
   async flush(): Promise<void> {
+    const { fetch, journal } = this.#options
+    await this.#write()
+    const chunks = this.#noted
+    this.#noted = []
+    if (chunks.length === 0) return
+    await journal?.append({ fetch, first: this.#nextChunk - chunks.length, chunks, position: this.#position })
+  }
+
+  async #adopt({ chunks, position }: FetchProgress): Promise<boolean> {
+    const { fetch, file, onWritten, check } = this.#options
+    const buffer = new Uint8Array(CHUNK_PLAIN_BYTES_MAX)
+    let adopted = 0
+    for (const [i, { hash, length }] of chunks.entries()) {
+      const index = fetch.start + i
+      for (const open of this.#openAt(index)) {
+        if (findFault(open, index, { hash, length }, this.#options.known) !== null) return false
+        const { bytesRead } = await file.read(buffer, 0, length, open.term.offset + open.end)
+        if (bytesRead !== length || chunkHash(buffer.subarray(0, length)) !== hash) return false
+        this.#count(open, hash, length)
+        adopted += length
+      }
+      if (this.#closeAfter(index) !== null) return false
+    }
+    this.#nextChunk += chunks.length
+    this.#position = position
+    onWritten(adopted)
+    const complete = this.#complete
+    this.#complete = []
+    await check.add(complete)
+    return true
+  }
+
+  async #write(): Promise<void> {
     const { file, check, onWritten } = this.#options
     const pieces = this.#pieces.sort((a, b) => a.position - b.position)
     const complete = this.#complete
     const bytes = this.#waitingBytes
     this.#pieces = []
     this.#complete = []
-    this.#waitingBytes = 0
     for (let from = 0; from < pieces.length; ) {
       const to = runEnd(pieces, from)
-      await writeRun(file, pieces.slice(from, to))
+      await this.#writeRun(file, pieces.slice(from, to))
       from = to
     }
+    this.#waitingBytes = 0
     onWritten(bytes)
     await check.add(complete)
   }
 
-  #take(open: OpenTerm, { hash, plain, index }: XorbChunk): void {
-    const { known } = this.#options
-    const { term } = open
-    const number = term.firstChunk + index - term.start
-    if (known !== null && (number >= known.count || known.hash(number) !== hash)) {
-      const message = `Chunk ${index} of xorb ${term.xorb} is not chunk ${number} of the file`
-      throw new AppError('integrity', 'CHUNK_HASH_MISMATCH', message, { data: { xorb: term.xorb, chunk: index, hash } })
-    }
-    if (open.end + plain.length > term.plainLength) throw wrongLength(term)
-    open.chunks.hashes.push(hash)
-    open.chunks.lengths.push(plain.length)
-    this.#pieces.push({ bytes: plain, position: term.offset + open.end })
+  #add(plain: Uint8Array, position: number): void {
+    const from = this.#waitingBytes
+    this.#waiting.set(plain, from)
     this.#waitingBytes += plain.length
-    open.end += plain.length
+    const last = this.#pieces.at(-1)
+    if (last !== undefined && last.position + last.to - last.from === position) {
+      this.#pieces[this.#pieces.length - 1] = { ...last, to: this.#waitingBytes }
+    } else this.#pieces.push({ position, from, to: this.#waitingBytes })
   }
+
+  /** One gathered write; what a short one leaves over goes piece by piece. */
+  async #writeRun(file: FileHandle, run: readonly Piece[]): Promise<void> {
+    const [first] = run as [Piece]
+    const bytesOf = ({ from, to }: Piece) => this.#waiting.subarray(from, to)
+    if (run.length === 1) return writeFully(file, bytesOf(first), first.position)
+    let { bytesWritten } = await file.writev(run.map(bytesOf), first.position)
+    for (const piece of run) {
+      const bytes = bytesOf(piece)
+      const done = Math.min(bytesWritten, bytes.length)
+      if (done < bytes.length) await writeFully(file, bytes.subarray(done), piece.position + done)
+      bytesWritten -= done
+    }
+  }
+
+  /** The terms that chunk `index` belongs to. */
+  #openAt(index: number): readonly OpenTerm[] {
+    const { terms } = this.#options.fetch
+    for (let next = terms[this.#nextTerm]; next !== undefined && next.start <= index; next = terms[this.#nextTerm]) {
+      this.#open.push({ term: next, chunks: { hashes: [], lengths: [] }, end: 0 })
+      this.#nextTerm++
+    }
+    return this.#open
+  }
+
+  /** Takes out the terms that end with chunk `index`; one that is not as long as the plan says is returned. */
+  #closeAfter(index: number): PlanTerm | null {
+    const still: OpenTerm[] = []
+    let wrong: PlanTerm | null = null
+    for (const open of this.#open) {
+      if (index < open.term.end - 1) still.push(open)
+      else if (open.end !== open.term.plainLength) wrong = open.term
+      else this.#complete.push(open)
+    }
+    this.#open = still
+    return wrong
+  }
+
+  #count(open: OpenTerm, hash: ChunkHash, length: number): void {
+    open.chunks.hashes.push(hash)
+    open.chunks.lengths.push(length)
+    open.end += length
+  }
+}
+
+/** Why the chunk cannot be the one that the term needs here; null when it may be. */
+function findFault(
+  { term, end }: OpenTerm,
+  index: number,
+  { hash, length }: JournalChunk,
+  known: ChunkList | null,
+): AppError | null {
+  const number = term.firstChunk + index - term.start
+  if (known !== null && (number >= known.count || known.hash(number) !== hash)) {
+    const message = `Chunk ${index} of xorb ${term.xorb} is not chunk ${number} of the file`
+    return new AppError('integrity', 'CHUNK_HASH_MISMATCH', message, { data: { xorb: term.xorb, chunk: index, hash } })
+  }
+  return end + length > term.plainLength ? wrongLength(term) : null
 }
 
 function wrongLength({ xorb, start, end, plainLength }: PlanTerm): AppError {
@@ -118,23 +233,8 @@ function runEnd(pieces: readonly Piece[], from: number): number {
   let to = from + 1
   for (let last = pieces[from] as Piece; to < pieces.length; to++) {
     const next = pieces[to] as Piece
-    if (next.position !== last.position + last.bytes.length) break
+    if (next.position !== last.position + last.to - last.from) break
     last = next
   }
   return to
-}
-
-/** One gathered write; what a short one leaves over goes piece by piece. */
-async function writeRun(file: FileHandle, run: readonly Piece[]): Promise<void> {
-  const { bytes, position: start } = run[0] as Piece
-  if (run.length === 1) return writeFully(file, bytes, start)
-  let { bytesWritten } = await file.writev(
-    run.map((piece) => piece.bytes),
-    start,
-  )
-  for (const piece of run) {
-    const done = Math.min(bytesWritten, piece.bytes.length)
-    if (done < piece.bytes.length) await writeFully(file, piece.bytes.subarray(done), piece.position + done)
-    bytesWritten -= done
-  }
 }

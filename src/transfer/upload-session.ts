@@ -18,6 +18,7 @@ import { XorbBuilder } from '../xet/xorb-writer.ts'
 import { readFileBlocks } from './file-blocks.ts'
 import { KnownChunks, type XorbSlot } from './known-chunks.ts'
 import type { RemoteCas } from './remote-cas.ts'
+import type { SentXorb, SentXorbs } from './sent-xorbs.ts'
 import { UploadFile } from './upload-file.ts'
 
 /** Chunks between two queries of one file. */
@@ -36,6 +37,8 @@ export interface UploadSessionOptions {
   /** Plain bytes of a xorb. */
   readonly xorbBytes?: number
   readonly onSent: (bytes: number) => void
+  /** What an unfinished push sent, and where this one notes what it sends. */
+  readonly sentXorbs?: SentXorbs | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -65,7 +68,8 @@ export class UploadSession {
     this.#slots = new Semaphore(Math.min(options.uploads, UPLOADS_MAX))
     this.#xorbBytes = options.xorbBytes ?? XORB_BYTES
     this.#builder = this.#newBuilder()
-    const { signal } = options
+    const { signal, sentXorbs } = options
+    for (const xorb of sentXorbs?.earlier ?? []) this.#known.recall(xorb)
     signal?.addEventListener('abort', () => void this.abandon(cancelled(signal.reason)), { once: true })
   }
 
@@ -180,11 +184,12 @@ export class UploadSession {
   async #cut(): Promise<void> {
     const release = await this.#slots.acquire(1, this.#stop.signal)
     const { hash, chunks, body } = this.#builder.finish()
-    this.#slot.hash = hash
+    const slot = this.#slot
+    slot.hash = hash
     this.#xorbs.push({ hash, chunks })
     this.#slot = { hash: null, hashes: [] }
     this.#builder = this.#newBuilder()
-    const sending = this.#send(hash, body).finally(() => {
+    const sending = this.#send({ hash, chunks: slot.hashes }, body).finally(() => {
       this.#spare.push(new Uint8Array(body.buffer as ArrayBuffer))
       release()
     })
@@ -199,9 +204,10 @@ export class UploadSession {
     return new XorbBuilder({ buffer: this.#spare.pop() ?? new Uint8Array(bodyBytes) })
   }
 
-  async #send(hash: XorbEntry['hash'], body: Uint8Array): Promise<void> {
-    await this.#cas.putXorb(hash, body, this.#stop.signal)
+  async #send(xorb: SentXorb, body: Uint8Array): Promise<void> {
+    await this.#cas.putXorb(xorb.hash, body, this.#stop.signal)
     this.#options.onSent(body.length)
+    await this.#options.sentXorbs?.add(xorb)
   }
 
   #check(): void {

@@ -111,8 +111,7 @@ export class ToxicProxy {
     const kept = limit === undefined ? piece : piece.subarray(0, Math.max(limit - offset, 0))
     this[direction === 'up' ? 'bytesUp' : 'bytesDown'] += kept.length
     const [client, server] = direction === 'down' ? [to, from] : [from, to]
-    if (kept.length > 0 && !to.write(kept))
-      await new Promise((resolve) => to.once('drain', resolve).once('close', resolve))
+    if (kept.length > 0 && !to.write(kept)) await writableAgain(to)
     if (kept.length === piece.length) return true
     if (cutBy === 'fin') client.end()
     else client.resetAndDestroy()
@@ -125,4 +124,15 @@ export class ToxicProxy {
     if (!size) return [piece]
     return Array.from({ length: Math.ceil(piece.length / size) }, (_, i) => piece.subarray(i * size, (i + 1) * size))
   }
+}
+
+/** Or closed. */
+async function writableAgain(socket: Socket): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const done = () => {
+      socket.off('drain', done).off('close', done)
+      resolve()
+    }
+    socket.on('drain', done).on('close', done)
+  })
 }

@@ -14,13 +14,21 @@ import { parseRepoId } from '../../src/hub/repo-id.ts'
 import { candidatesOf, splitRevision } from '../../src/hub/revision.ts'
 import { parseModelRef } from '../../src/models/model-ref.ts'
 import { decodeTrailer, encodeTrailer, SegmentTableBuilder } from '../../src/store/segment-table.ts'
+import { formatEntry, readEntries } from '../../src/transfer/fetch-journal.ts'
 import { parsePlan } from '../../src/transfer/reconstruction-plan.ts'
+import { parseHash } from '../../src/xet/hash.ts'
 import { encode, type FuzzTarget, must, textTarget } from './fuzz-target.ts'
 
 const KEY = new Uint8Array(32)
 const TOKEN = mintCasToken(KEY, { account: 'a', scope: 'read', epoch: 'e1', expirySeconds: 2_000_000_000 })
 const HASH = 'ab'.repeat(32)
 const FILE_BYTES = 1000
+const JOURNAL_ENTRY = {
+  fetch: { xorb: parseHash<'xorb'>(HASH), start: 3, end: 9, bytes: { start: 10, end: 90 } },
+  first: 3,
+  chunks: [{ hash: parseHash<'chunk'>(HASH), length: 70_000 }],
+  position: 50,
+}
 
 const PLAN_V2 = JSON.stringify({
   offset_into_first_range: 0,
@@ -41,6 +49,17 @@ const LINES = [
 ]
 
 export const TEXT_TARGETS: readonly FuzzTarget[] = [
+  {
+    name: 'fetch-journal',
+    seeds: () => [Buffer.concat([formatEntry(JOURNAL_ENTRY), formatEntry({ ...JOURNAL_ENTRY, first: 4 })])],
+    run(bytes) {
+      const { entries, end } = readEntries(bytes)
+      must(
+        Buffer.concat(entries.map(formatEntry)).equals(bytes.subarray(0, end)),
+        'records are read as they are written',
+      )
+    },
+  },
   textTarget('byte-range', ['bytes=0-9', 'bytes=-5', 'bytes=5-', 'bytes=0-18446744073709551614'], (header) => {
     const range = parseRange(header, FILE_BYTES)
     if (range === null || range === 'unsatisfiable') return

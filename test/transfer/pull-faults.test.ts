@@ -295,6 +295,8 @@ function must<T>(value: T | null | undefined): T {
 
 test('names the xorb and the chunk where the file is known chunk by chunk', async () => {
   const error = await pull(options('own-cas-flips-a-byte', { files: ['weights.bin'] })).catch((thrown) => thrown)
-  expect(error.data).toMatchObject({ path: 'weights.bin', xorb: hub.terms[0]?.hash, chunk: expect.any(Number) })
+  expect(error.data).toMatchObject({ path: 'weights.bin', chunk: expect.any(Number) })
+  // Every xorb is spoilt, and several are fetched at once.
+  expect(hub.terms.map(({ hash }) => hash)).toContain(error.data.xorb)
   expect(error.message).toMatch(/Chunk \d+ of xorb [0-9a-f]{64} is not chunk \d+ of the file/)
 })

@@ -1,0 +1,97 @@
+/**
+ * `npm run resume -- [--runs 20] [--pushes 20] [--mib 1024] [--seed N]`: pulls and pushes of one large file, each killed
+ * once at a random moment and run again. Fails when a file is wrong or when too many bytes were moved twice.
+ */
+import { randomInt } from 'node:crypto'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import '../install-kernels.ts'
+import { mustEnd, Stand, sha256Of } from '../interop/stand.ts'
+import { type KilledRun, killPull } from './killed-pull.ts'
+import { killPush } from './killed-push.ts'
+
+const BYTES_PER_SECOND = 100e6
+
+const { values } = parseArgs({
+  options: {
+    runs: { type: 'string', default: '20' },
+    pushes: { type: 'string', default: '20' },
+    mib: { type: 'string', default: '1024' },
+    seed: { type: 'string', default: String(randomInt(2 ** 31)) },
+  },
+})
+const [runs, pushes, mib, seed] = [values.runs, values.pushes, values.mib, values.seed].map(Number) as [
+  number,
+  number,
+  number,
+  number,
+]
+
+/** The same shares for the same seed. */
+function* shares(): Generator<number> {
+  for (let state = seed >>> 0; ; ) {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    yield 0.02 + 0.93 * (state / 2 ** 32)
+  }
+}
+
+function write(text: string): void {
+  process.stdout.write(`${text}\n`)
+}
+
+type Direction = 'pull by Xet' | 'pull by plain HTTP' | 'push'
+/** Bytes moved by those of the file. A push loses the xorbs that are on their way, 32 MiB each. */
+const MOVED_MAX: Readonly<Record<Direction, number>> = {
+  'pull by Xet': 1.05,
+  'pull by plain HTTP': 1.05,
+  push: 1 + (3 * 33) / Math.max(mib, 300),
+}
+
+const stand = await Stand.open()
+const folder = join(await stand.scratch(), 'in')
+const file = { path: 'model.bin', bytes: mib << 20, sha256: '' }
+
+async function makeFile(name: string): Promise<void> {
+  await stand.randomFile(join(folder, file.path), file.bytes, `resume ${seed} ${name}`)
+  file.sha256 = await sha256Of(join(folder, file.path))
+}
+
+async function killOnce(direction: Direction, share: number, run: number): Promise<KilledRun> {
+  const common = { share, file, bytesPerSecond: BYTES_PER_SECOND }
+  if (direction !== 'push') {
+    const env: NodeJS.ProcessEnv = direction === 'pull by Xet' ? {} : { HF_HUB_DISABLE_XET: '1' }
+    return killPull(stand, { ...common, repo: 'alice/resume', env })
+  }
+  await makeFile(`push ${run}`)
+  return killPush(stand, { ...common, repo: `alice/resume-push-${run}`, folder })
+}
+
+let [passed, failed] = [0, 0]
+async function report(direction: Direction, share: number, run: number): Promise<void> {
+  try {
+    const { moved, killedAt } = await killOnce(direction, share, run)
+    const ratio = moved / file.bytes
+    const isGood = ratio <= MOVED_MAX[direction]
+    isGood ? passed++ : failed++
+    const at = `killed at ${((100 * killedAt) / file.bytes).toFixed(1)} %`
+    write(`${isGood ? 'ok  ' : 'FAIL'} ${direction}, ${at}, moved ${ratio.toFixed(4)} of its bytes`)
+  } catch (error) {
+    failed++
+    write(`FAIL ${direction} at share ${share.toFixed(3)}: ${(error as Error).message}`)
+  }
+}
+
+try {
+  write(`resume: ${runs} pulls and ${pushes} pushes of ${mib} MiB, seed ${seed}`)
+  await makeFile('pull')
+  mustEnd(await stand.xorbit(['push', 'alice/resume', folder]), 'push')
+  const next = shares()
+  for (let run = 0; run < runs; run++) {
+    await report(run % 4 === 3 ? 'pull by plain HTTP' : 'pull by Xet', next.next().value as number, run)
+  }
+  for (let run = 0; run < pushes; run++) await report('push', next.next().value as number, run)
+} finally {
+  await stand.close()
+}
+write(`resume: ${passed} passed, ${failed} failed`)
+process.exitCode = failed === 0 && passed > 0 ? 0 : 1
