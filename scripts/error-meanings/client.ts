@@ -10,6 +10,8 @@ export const CLIENT_MEANINGS: Readonly<Record<string, string>> = {
   COMMAND_OUTPUT_BAD:
     'A command printed something else than JSON under --json: a fault of this program. Please report it.',
   CONFLICT: 'The server refuses because of what it has meanwhile (409). The message has its words.',
+  COPY_REFUSED: 'The Hub does not hand these large files over to the other repository. Pull them and push them there.',
+  COPY_TOO_LARGE: 'The small files of one copy are more than a commit takes. Copy folder by folder.',
   CONNECTION_FAILED: 'The server cannot be reached. Check address, network and proxy settings.',
   CONNECTION_LOST: 'The connection broke. It was tried again several times; check the network.',
   CONNECT_TIMEOUT: 'The server did not answer in time when it was called. Check address and network.',

@@ -39,7 +39,7 @@ export const HUB_MEANINGS: Readonly<Record<string, string>> = {
   LFS_BATCH_TOO_LARGE: 'A batch names too many objects. Ask in smaller batches.',
   LFS_CONTENT_LOST: 'The file is in the repository, its content is not in the store. Push the file again.',
   LFS_DELETE_UNSUPPORTED:
-    'Large files are not taken out of history here. Delete them by a commit and squash the branch.',
+    'Large files that commits still name are not deleted. Ask for `rewriteHistory`, or delete them by a commit.',
   LFS_HASH_UNKNOWN: 'LFS objects are named by SHA-256 here. Use `hash_algo` sha256.',
   LFS_LOCKS_UNKNOWN: 'This server has no LFS file locks. Set `lfs.locksverify` to false.',
   LFS_OBJECT_MISSING:

@@ -32,6 +32,8 @@ export interface CasFiles {
   ingest(account: string, body: AsyncIterable<Uint8Array>, expected: IngestOptions): Promise<StoredFile>
   /** Makes repository `repo` (an id of Access) hold the files: durable before the git ref moves. */
   attach(repo: string, files: readonly FileHash[]): Promise<void>
+  /** The repository holds these no more, whatever else does: to be called when no commit names them. Gives their sizes. */
+  release(repo: string, sha256s: Iterable<string>): Promise<number>
   /** The repository is deleted: what only it held may be swept. */
   detach(repo: string): Promise<void>
 }

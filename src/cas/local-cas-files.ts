@@ -84,6 +84,23 @@ export class LocalCasFiles implements CasFiles {
     }
   }
 
+  async release(repo: string, sha256s: Iterable<string>): Promise<number> {
+    const { catalog } = this.#holdings
+    const references: Reference[] = []
+    let bytes = 0
+    for (const sha256 of sha256s) {
+      const hashes = (await catalog.findIndex('sha256', sha256, SAME_SHA256_MAX)) as FileHash[]
+      const held = hashes.map((hash) => ({ from: repoName(repo), to: fileName(hash) }))
+      references.push(...held)
+      const [first] = hashes
+      if (first !== undefined && (await catalog.hasPath([repoName(repo)], fileName(first)))) {
+        bytes += (await this.find(first))?.size ?? 0
+      }
+    }
+    await catalog.remove({ references })
+    return bytes
+  }
+
   async detach(repo: string): Promise<void> {
     await this.#holdings.catalog.write({ records: [{ kind: DELETED_REPO, key: repo, value: new Uint8Array(0) }] })
   }

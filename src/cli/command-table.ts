@@ -113,6 +113,13 @@ export const COMMANDS: readonly CommandRow[] = [
     load: () => import('./commands/rm.ts'),
   },
   {
+    words: 'cp',
+    args: '<source> <target>',
+    summary: 'copy files on a Hub, also between repositories, in one commit; large files are not sent',
+    flags: [...HUB, REPO[0], ['-m, --message <text>', 'message of the commit']],
+    load: () => import('./commands/cp.ts'),
+  },
+  {
     words: 'verify',
     args: '[ref]',
     summary: 'compare what is on disk with what the Hub says; exit 15 on a difference',
@@ -247,6 +254,25 @@ export const COMMANDS: readonly CommandRow[] = [
     summary: 'make an empty repository on a Hub',
     flags: [...HUB, REPO[0], ['--private', 'only its owner sees it']],
     load: verb('create', () => import('./commands/repo.ts')),
+  },
+  {
+    words: 'repo move',
+    args: '<repo> <new>',
+    summary: 'give a repository another name, also of another owner; old addresses lead to it',
+    flags: [...HUB, REPO[0]],
+    load: verb('move', () => import('./commands/repo.ts')),
+  },
+  {
+    words: 'repo settings',
+    args: '<repo>',
+    summary: 'who may see a repository, and who must ask for its files',
+    flags: [
+      ...HUB,
+      REPO[0],
+      ['--visibility <who>', 'public or private'],
+      ['--gated <mode>', 'auto: whoever asks may read, manual: whom you let, off'],
+    ],
+    load: verb('settings', () => import('./commands/repo.ts')),
   },
   {
     words: 'repo delete',

@@ -21,6 +21,7 @@ import { type GitCommand, gitFailed } from './git-command.ts'
 import { type CommitInfo, type CommitPage, countCommits, findLastCommits, listCommits } from './history.ts'
 import { type CommitSpec, ObjectWriter, QUARANTINE_PREFIX } from './object-writer.ts'
 import { type Oid, parseOid, ZERO_OID } from './oid.ts'
+import { HistoryRewrite } from './rewrite-history.ts'
 import { listTree, type TreeEntry } from './tree-listing.ts'
 
 /** Above this many packs they are joined; each commit adds one. */
@@ -219,6 +220,28 @@ export class Repository {
       return false
     if (/exists; cannot create|cannot lock ref .*: '.*' exists/.test(stderr)) return false
     throw gitFailed(call, exit, stderr)
+  }
+
+  /**
+   * What all refs are to be so that none of their commits holds one of these blobs. The new objects are durable; nothing
+   * refers to them until the caller, in its turn of the queue, makes the changes.
+   */
+  async planWithout(blobs: ReadonlySet<Oid>): Promise<RefChange[]> {
+    const refs = await this.listRefs()
+    const tips = [...new Set(refs.map(({ commit }) => commit))]
+    if (tips.length === 0) return []
+    const args = ['rev-list', '--topo-order', '--reverse', '--stdin']
+    const { stdout } = await this.#git.run({ gitDir: this.gitDir, args }, { input: `${tips.join('\n')}\n` })
+    const rewrite = new HistoryRewrite({ gitDir: this.gitDir, ask: (oid) => this.#contents.ask(oid) }, blobs)
+    for (const oid of stdout.toString('latin1').split('\n')) if (oid !== '') await rewrite.addCommit(parseOid(oid))
+    const changes: RefChange[] = []
+    for (const { name } of refs) {
+      const from = (await this.findRef(name)) as Oid
+      const to = await rewrite.refTarget(from)
+      if (to !== from) changes.push({ ref: name, from, to })
+    }
+    await rewrite.finish()
+    return changes
   }
 
   /** Into an empty repository: the objects, branches and tags of `other`, whose writers wait meanwhile. */

@@ -2,6 +2,7 @@
 import type { ZodType } from 'zod'
 import { NEW_MEMBER, NEW_ORG, NEW_TOKEN, NEW_USER } from './routes/control/admin.ts'
 import { BRANCH, SQUASH, TAG } from './routes/hub/branches.ts'
+import { LFS_DELETIONS } from './routes/hub/large-files.ts'
 import { PATHS_INFO } from './routes/hub/paths-info.ts'
 import { PREUPLOAD } from './routes/hub/preupload.ts'
 import { MOVE, NAMED_REPO, NEW_REPO } from './routes/hub/repos.ts'
@@ -26,6 +27,7 @@ const DOCS: readonly (readonly [route: RegExp, doc: RouteDoc])[] = [
   [/^DELETE .*\/repos\/delete$/, { summary: 'Delete a repository', body: NAMED_REPO }],
   [/^POST .*\/repos\/move$/, { summary: 'Move a repository; its old name leads to the new one', body: MOVE }],
   [/^PUT .*\/settings$/, { summary: 'Who may see a repository and its files', body: SETTINGS }],
+  [/^POST .*\/lfs-files\/batch$/, { summary: 'Take large files out of all commits', body: LFS_DELETIONS }],
   [/^POST .*\/:name\/duplicate$/, { summary: 'Copy a repository', body: DUPLICATE }],
   [/^POST .*\/super-squash\/\*$/, { summary: 'Make one commit of a branch', body: SQUASH }],
   [/^GET \/api\/whoami-v2$/, { summary: 'Who the token belongs to' }],

@@ -20,17 +20,28 @@ export class LargeFileList {
     this.#repositories = repositories
   }
 
+  /** The pointers that name one of these SHA-256 in any commit of any ref. */
+  async pointersTo(record: RepoRecord, sha256s: ReadonlySet<string>): Promise<Set<Oid>> {
+    const found = new Set<Oid>()
+    for await (const { blob, sha256 } of this.#pointers(record)) if (sha256s.has(sha256)) found.add(blob)
+    return found
+  }
+
   /** Each SHA-256 once, by path. */
   async list(record: RepoRecord): Promise<LargeFile[]> {
+    const found = new Map<string, LargeFile>()
+    for await (const file of this.#pointers(record)) found.set(file.sha256, file)
+    return [...found.values()].sort((a, b) => (a.path < b.path ? -1 : 1))
+  }
+
+  async *#pointers(record: RepoRecord): AsyncGenerator<LargeFile> {
     const repository = await this.#repositories.open(record)
     const tips = (await repository.listRefs()).filter(({ name }) => REFS.test(name)).map(({ commit }) => commit)
-    const found = new Map<string, LargeFile>()
     for (const { blob, path, commit, seconds } of await repository.listIntroductions([...new Set(tips)])) {
       const object = await repository.findObject(blob)
       if (object === null || object.size < POINTER_BYTES_MIN || object.size > POINTER_BYTES_MAX) continue
       const pointer = parsePointer(await repository.getBlob(blob))
-      if (pointer !== null) found.set(pointer.sha256, { ...pointer, path, blob, commit, seconds })
+      if (pointer !== null) yield { ...pointer, path, blob, commit, seconds }
     }
-    return [...found.values()].sort((a, b) => (a.path < b.path ? -1 : 1))
   }
 }

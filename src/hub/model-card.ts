@@ -1,10 +1,7 @@
-/**
- * The facts at the top of a README: the part of YAML that cards are written in, one level of `key: value`, `[a, b]` and
- * lists of `- value`. What is nested deeper is left out; nothing is evaluated. Bounded by the text it is given.
- */
+/** The facts at the top of a README: the head between two fences, and the tags that follow from it. */
+import { type CardValue, parseCardYaml } from './card-yaml.ts'
 import type { RepoType } from './repo-id.ts'
 
-export type CardValue = string | number | boolean | readonly string[]
 export type Card = Readonly<Record<string, CardValue>>
 
 const LINES_MAX = 2_000
@@ -19,45 +16,7 @@ export function frontMatter(readme: string): readonly string[] | null {
 }
 
 export function parseCard(readme: string): Card {
-  const card = new Map<string, CardValue>()
-  let list: { key: string; items: string[] } | null = null
-  for (const line of frontMatter(readme) ?? []) {
-    const item = /^\s*- +([^\s].*)$/.exec(line)
-    const pair = /^([A-Za-z0-9_-]+):(?:\s+(.*))?$/.exec(line)
-    if (pair?.[1] !== undefined) {
-      const text = withoutComment(pair[2] ?? '')
-      list = text === '' ? { key: pair[1], items: [] } : null
-      if (text !== '') card.set(pair[1], parseValue(text))
-    } else if (item?.[1] !== undefined && list !== null && !/^[\w-]+:(\s|$)/.test(item[1])) {
-      list.items.push(unquote(withoutComment(item[1])))
-      card.set(list.key, list.items)
-    } else if (line.trim() !== '' && !line.trim().startsWith('#')) {
-      // Nested further: what it belongs to is left out.
-      if (list !== null) card.delete(list.key)
-      list = null
-    }
-  }
-  return Object.fromEntries(card)
-}
-
-function parseValue(text: string): CardValue {
-  const list = /^\[(.*)\]$/.exec(text)
-  if (list !== null) {
-    const items = (list[1] ?? '').split(',').map((item) => unquote(item.trim()))
-    return items.filter((item) => item !== '')
-  }
-  if (/^(true|false)$/i.test(text)) return text.toLowerCase() === 'true'
-  if (/^-?\d{1,15}(\.\d{1,15})?$/.test(text)) return Number(text)
-  return unquote(text)
-}
-
-function withoutComment(text: string): string {
-  return /^["']/.test(text) ? text.trim() : text.replace(/\s+#.*$/, '').trim()
-}
-
-function unquote(text: string): string {
-  const quoted = /^(["'])(.*)\1$/.exec(text)
-  return quoted?.[2] ?? text
+  return parseCardYaml(frontMatter(readme) ?? [])
 }
 
 /** The fields of a card that become tags, with what stands before them. */
@@ -96,8 +55,8 @@ const TAG_FIELDS: Readonly<Record<RepoType, readonly (readonly [string, string])
 export function tagsOf(card: Card, type: RepoType = 'model'): string[] {
   const each = (key: string, prefix: string) => {
     const value = card[key]
-    const items = Array.isArray(value) ? value : typeof value === 'string' ? [value] : []
-    return items.map((item) => `${prefix}${item}`)
+    const items: readonly CardValue[] = Array.isArray(value) ? value : typeof value === 'string' ? [value] : []
+    return items.flatMap((item) => (typeof item === 'object' ? [] : [`${prefix}${item}`]))
   }
   return [...new Set(TAG_FIELDS[type].flatMap(([key, prefix]) => each(key, prefix)))]
 }

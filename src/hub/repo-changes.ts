@@ -1,7 +1,7 @@
-/** What changes a repository as a whole: its settings, its name, a copy of it. */
+/** What changes a repository as a whole: its settings, its name, a copy of it, what its history holds. */
 import { AppError } from '../base/app-error.ts'
 import type { CasFiles } from '../cas/cas-files.ts'
-import { checkAdmin, checkFiles, checkNamespace, checkRead } from './access.ts'
+import { checkAdmin, checkFiles, checkNamespace, checkRead, checkWrite } from './access.ts'
 import { type Accounts, repoAccount } from './accounts.ts'
 import type { Caller } from './caller.ts'
 import type { FactsKeeper } from './facts-keeper.ts'
@@ -45,6 +45,26 @@ export class RepoChanges {
     const record = checkAdmin(caller, repos.find(id))
     repos.update(record, change)
     return repos.find(record) as RepoRecord
+  }
+
+  /**
+   * Takes large files out of every commit of every ref, and their bytes with them unless something else holds them.
+   * Commits from the first one that held a file on get other ids.
+   */
+  async removeLargeFiles(caller: Caller, id: RepoId, sha256s: ReadonlySet<string>): Promise<{ refs: number }> {
+    const { accounts, facts, files, largeFiles, repositories } = this.#parts
+    const record = checkWrite(caller, accounts.repos.find(id))
+    const repository = await repositories.open(record)
+    const changes = await repository.queue.run(async () => {
+      const planned = await repository.planWithout(await largeFiles.pointersTo(record, sha256s))
+      if (planned.length > 0 && !(await repository.changeRefs(planned))) {
+        throw new AppError('busy', 'REF_BUSY', 'A branch was moved at the same time: try again')
+      }
+      accounts.quotas.give(record, await files.release(record.id, sha256s))
+      return planned
+    })
+    await facts.refresh(record)
+    return { refs: changes.length }
   }
 
   /** Old names lead to the new one from now on, until somebody takes them. */

@@ -45,6 +45,11 @@ export interface PreuploadAnswer {
   readonly oid: string | null
 }
 
+export interface RepoSettings {
+  readonly isPrivate?: boolean | undefined
+  readonly gated?: false | 'auto' | 'manual' | undefined
+}
+
 export interface CommitReply {
   readonly commit: string
   readonly url: string
@@ -159,6 +164,40 @@ export class HubClient {
       signal,
     })
     await reply.close()
+  }
+
+  /** Gives the repository another name, which may be of another owner. */
+  async moveRepo(repo: HubRepo, toRepo: string, signal?: AbortSignal): Promise<void> {
+    const body = JSON.stringify({ fromRepo: repo.id, toRepo, type: repo.type })
+    const headers = this.headers({ 'content-type': 'application/json' })
+    await (
+      await this.http.send({ url: `${this.endpoint}/api/repos/move`, method: 'POST', headers, body, signal })
+    ).close()
+  }
+
+  /** What is left out stays as it is. */
+  async changeSettings(repo: HubRepo, settings: RepoSettings, signal?: AbortSignal): Promise<void> {
+    const { isPrivate, gated } = settings
+    const visibility =
+      isPrivate === undefined ? {} : { private: isPrivate, visibility: isPrivate ? 'private' : 'public' }
+    const body = JSON.stringify({ ...visibility, ...(gated === undefined ? {} : { gated }) })
+    const headers = this.headers({ 'content-type': 'application/json' })
+    const url = `${this.endpoint}${apiPath(repo)}/settings`
+    await (await this.http.send({ url, method: 'PUT', headers, body, signal })).close()
+  }
+
+  /** Large files of one repository into another, without their bytes. Gives the SHA-256 of those that it could not. */
+  async duplicateFiles(
+    from: HubRepo,
+    to: HubRepo,
+    files: readonly TreeFile[],
+    signal?: AbortSignal,
+  ): Promise<string[]> {
+    const list = files.map(({ path, sha256, xetHash }) => ({ xetHash, sha256, filename: path }))
+    const body = JSON.stringify({ target: { type: to.type, name: to.id }, files: list })
+    const path = `${apiPath(from)}/lfs-files/duplicate`
+    const { value, reply } = await this.#post(path, body, 'application/json', { signal })
+    return shapes.shaped(shapes.DuplicateShape, value, reply.where).failed.map(({ sha256 }) => sha256)
   }
 
   /** How the Hub wants each file: inline or as a large one. Also the commit that the answer is about. */

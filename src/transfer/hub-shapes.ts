@@ -78,3 +78,5 @@ export function shaped<T>(shape: z.ZodType<T>, value: unknown, where: string): T
   const place = issue?.path.join('.') || 'the reply'
   throw new AppError('malformed', 'REPLY_SHAPE_BAD', `${where}: ${place}: ${issue?.message ?? 'unexpected'}`)
 }
+
+export const DuplicateShape = z.object({ failed: z.array(z.object({ sha256: z.string() })).default([]) })

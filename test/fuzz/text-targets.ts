@@ -97,9 +97,18 @@ export const TEXT_TARGETS: readonly FuzzTarget[] = [
     const claims = readCasToken(KEY, token)
     must(claims === null || token === TOKEN, 'only our own token is read')
   }),
-  textTarget('model-card', ['---\nlicense: mit\ntags:\n- a\n- b\n---\n# x', '---\n[a, "b"]: c\n---'], (readme) => {
-    parseCard(readme)
-  }),
+  textTarget(
+    'model-card',
+    [
+      '---\nlicense: mit\ntags:\n- a\n- b\n---\n# x',
+      '---\n[a, "b"]: c\n---',
+      '---\nm:\n- n: {a: [b, {c: d}]}\n  r:\n    - x: |\n        y\n      z: 1\n---',
+    ],
+    (readme) => {
+      const card = parseCard(readme)
+      must(JSON.stringify(card).length <= 8 * readme.length + 2, 'a card is not much longer than its text')
+    },
+  ),
   textTarget('wildmatch', ['*.bin\na.bin', '**/a?[b-c]/x\nq/ab/x', '[!]]\\*\n*'], (pair) => {
     const [pattern = '', path = ''] = pair.split('\n')
     const parsed = parsePattern(pattern)

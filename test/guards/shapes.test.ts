@@ -178,6 +178,30 @@ describe('paths', () => {
   })
 })
 
+test('JSON nested a hundred thousand deep is refused by every route that takes JSON', async () => {
+  const { paths } = (await send(hub.url, '/openapi.json')).json() as {
+    paths: Record<string, Record<string, { requestBody?: { content: Record<string, unknown> } }>>
+  }
+  let count = 0
+  for (const [path, methods] of Object.entries(paths)) {
+    for (const [method, { requestBody }] of Object.entries(methods)) {
+      if (requestBody?.content['application/json'] === undefined) continue
+      const url = path
+        .replace('{ns}', 'admin')
+        .replace('{name}', 'x')
+        .replace('{rest}', 'main')
+        .replaceAll(/\{\w+\}/g, '1')
+      for (const body of ['['.repeat(60_000), '{"a":'.repeat(12_000)]) {
+        const reply = await send(hub.url, url, { method: method.toUpperCase(), token: hub.adminToken, body })
+        expect([method, url, reply.status < 500]).toEqual([method, url, true])
+        expect([400, 403, 404, 409]).toContain(reply.status)
+      }
+      count++
+    }
+  }
+  expect(count).toBeGreaterThan(20)
+})
+
 test('after all that it answers, and wrote no error into its log', async () => {
   expect((await send(hub.url, '/readyz')).status).toBe(200)
   expect(await readFile(join(folder, 'serve.log'), 'utf8')).not.toMatch(/"level":(50|60)/)

@@ -42,6 +42,12 @@ test.each<[string, string, () => Promise<{ status: number }>]>([
   ['repo.settings', 'alice/x', () => send('PUT', `${repo}/settings`, '{"private":true,"gated":"manual"}')],
   ['repo.duplicate', 'alice/x', () => send('POST', `${repo}/duplicate`, '{"repository":"alice/copy"}')],
   ['squash', 'alice/x', () => send('POST', `${repo}/super-squash/main`)],
+  ['lfs.delete', 'alice/x', () => send('POST', `${repo}/lfs-files/batch`, '{"deletions":{"sha":[]}}')],
+  [
+    'lfs.duplicate',
+    'datasets/alice/d',
+    () => send('POST', `${repo}/lfs-files/duplicate`, '{"target":{"type":"dataset","name":"alice/d"},"files":[]}'),
+  ],
   ['discussion', 'alice/x', () => send('POST', `${repo}/discussions`, '{"title":"why"}')],
   ['discussion', 'alice/x', () => send('POST', `${repo}/discussions/1/comment`, '{"comment":"so"}')],
   ['access-request', 'alice/x', () => send('POST', `${repo}/user-access-request/grant`, '{"user":"bob"}')],

@@ -162,7 +162,8 @@ describe('large files of a repository', () => {
     const second = await hub.ask(next, { token: hub.alice })
     expect(second.json.map(({ filename }: { filename: string }) => filename)).toEqual(['x.bin'])
     expect(second.headers.link).toBeUndefined()
-    const batch = await hub.post(`/api/models/${id}/lfs-files/batch`, { deletions: { sha: [] } })
+    const keeping = { deletions: { sha: [], rewriteHistory: false } }
+    const batch = await hub.post(`/api/models/${id}/lfs-files/batch`, keeping)
     expect([batch.status, batch.json.code]).toEqual([501, 'LFS_DELETE_UNSUPPORTED'])
   })
 

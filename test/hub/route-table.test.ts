@@ -81,6 +81,26 @@ function ask({ method, url }: Route, row: RouteRow, name: string, token: string 
   return hub.ask(path, { method, ...sent, ...(token === undefined ? {} : { token }) })
 }
 
+let seenLine = 0
+/** Actions of the audit lines since the last call. */
+function newDeeds(): string[] {
+  const lines = hub.parts.accounts.audit.list({ after: seenLine, count: 1_000 })
+  seenLine = lines.at(-1)?.seq ?? seenLine
+  return lines.map(({ action }) => action).filter((action) => action !== 'login.failure')
+}
+
+/** Every write that was answered with success has left one line, of its name; nothing else has left any. */
+function expectAudited({ method, url }: Route, status: number): void {
+  // Care of the store writes its lines when it is done: test/care.
+  if (url.startsWith('/-/v1/care')) return void newDeeds()
+  const route = `${method} ${url}`
+  const isControl = url.startsWith('/-/') && method !== 'GET'
+  const isWrite = isControl || !UNAUDITED.some((pattern) => pattern.test(route))
+  const wanted =
+    !isWrite || status >= 400 ? [] : [isControl ? expect.stringMatching(/^(user|org|token)\./) : actionOf(route)]
+  expect([route, status, newDeeds()]).toEqual([route, status, wanted])
+}
+
 test('every route has a row, every row a route', () => {
   const listed = new Set(ROUTE_TABLE.flatMap((row) => expand(row).map(({ route }) => `${route.method} ${route.url}`)))
   expect(routes.map(({ method, url }) => `${method} ${url}`).filter((route) => !listed.has(route))).toEqual([])
@@ -111,7 +131,9 @@ describe('answers to each token', () => {
       for (const [i, column] of COLUMNS.entries()) {
         if (expected[i] === undefined) continue
         const token = isCas ? cas.tokens.get(column) : tokens[column]
+        newDeeds()
         const { status } = await ask(place, row, '', token)
+        expectAudited(route, status)
         expect([column, status]).toEqual([column, expected[i]])
       }
     }
@@ -123,7 +145,9 @@ describe('answers to each token', () => {
       for (const name of ['closed', 'open'] as const) {
         const expected = row[name] as Statuses
         for (const column of ['none', 'read', 'foreign', 'limited', 'owner'] as const) {
+          newDeeds()
           const { status } = await ask(route, row, name, tokens[column])
+          expectAudited(route, status)
           const foreign = name === 'open' ? (row.limited ?? expected[2]) : expected[2]
           const wanted = column === 'limited' ? foreign : expected[COLUMNS.indexOf(column)]
           expect([route.url, name, column, status]).toEqual([route.url, name, column, wanted])

@@ -93,8 +93,7 @@ export const ROUTE_TABLE: readonly RouteRow[] = [
   {
     route: 'POST API/lfs-files/batch',
     body: { deletions: { sha: [] } },
-    closed: [401, 403, 404, 501],
-    open: [401, 403, 403, 501],
+    ...WRITE,
   },
   { route: 'GET API/discussions', ...READ },
   { route: 'POST API/discussions', body: { title: 'x' }, ...PROPOSE, limited: 403 },

@@ -5,8 +5,9 @@ import { AppError } from '../../../base/app-error.ts'
 import type { StoredFile } from '../../../cas/cas-files.ts'
 import { checkFiles, checkWrite } from '../../../hub/access.ts'
 import { repoAccount } from '../../../hub/accounts.ts'
-import { parseRepoId, REPO_TYPES } from '../../../hub/repo-id.ts'
+import { formatTypedRepoId, parseRepoId, REPO_TYPES } from '../../../hub/repo-id.ts'
 import type { RepoRecord } from '../../../hub/repo-table.ts'
+import { noteDeed } from '../../guards/audit.ts'
 import { readJson } from '../../guards/body.ts'
 import { OBJECT_LIST_BYTES_MAX } from '../../limits.ts'
 import { originOf } from '../../origin.ts'
@@ -15,6 +16,12 @@ import { limitOf, pageOf, REPO_ROUTES, repoIdOf } from './repo-path.ts'
 
 const PAGE_MAX = 1000
 const FILES_MAX = 10_000
+export const LFS_DELETIONS = z.object({
+  deletions: z.object({
+    sha: z.array(z.string().regex(/^[0-9a-f]{64}$/)).max(FILES_MAX),
+    rewriteHistory: z.boolean().default(true),
+  }),
+})
 const DUPLICATE = z.object({
   target: z.object({ type: z.enum(REPO_TYPES), name: z.string() }),
   files: z
@@ -57,9 +64,15 @@ export function largeFileRoutes(app: FastifyInstance, hub: HubService): void {
     app.post(`${api}/lfs-files/batch`, async (request) => {
       const caller = await signedIn(hub, request)
       checkWrite(caller, await hub.reader.getRepo(caller, repoIdOf(request, type)))
-      const message =
-        'History is not rewritten here: delete the files by a commit, squash the branch, or delete the repository'
-      throw new AppError('unsupported', 'LFS_DELETE_UNSUPPORTED', message)
+      const { sha, rewriteHistory } = (await readJson(request, OBJECT_LIST_BYTES_MAX, LFS_DELETIONS)).deletions
+      if (!rewriteHistory) {
+        const message =
+          'Files that commits still name are not deleted: ask for rewriteHistory, or delete them by a commit'
+        throw new AppError('unsupported', 'LFS_DELETE_UNSUPPORTED', message)
+      }
+      noteDeed(request, { details: { files: sha.length, first: sha[0] } })
+      const { refs } = await hub.changes.removeLargeFiles(caller, repoIdOf(request, type), new Set(sha))
+      return { success: true, deleted: sha.length, refs }
     })
 
     app.post(`${api}/lfs-files/duplicate`, async (request) => {
@@ -68,6 +81,10 @@ export function largeFileRoutes(app: FastifyInstance, hub: HubService): void {
       checkFiles(hub.accounts, caller, source)
       const { target, files } = await readJson(request, OBJECT_LIST_BYTES_MAX, DUPLICATE)
       const to = checkWrite(caller, await hub.reader.getRepo(caller, parseRepoId(target.name, target.type)))
+      noteDeed(request, {
+        what: formatTypedRepoId(to),
+        details: { from: formatTypedRepoId(source), files: files.length },
+      })
       const failed: { sha256: string; error: string }[] = []
       for (const { sha256 } of files) {
         const stored = await hub.files.findVerified(repoAccount(source.id), sha256)
