@@ -2,11 +2,9 @@
  * A home that the first layout wrote, opened for ever: its token works, its files are pulled whole, it is swept, rebuilt
  * and written to. `test/vectors/home-v1` is never edited; a new layout gets a folder of its own beside it.
  */
-import { createHash } from 'node:crypto'
 import { cp, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, expect, test } from 'vitest'
 import { collectGarbage } from '../../src/actions/gc.ts'
 import { rebuildCatalog } from '../../src/actions/rebuild.ts'
@@ -16,29 +14,12 @@ import { silentLog } from '../../src/base/log.ts'
 import { openHome } from '../../src/store/home.ts'
 import { HubServer } from '../hub/hub-server.ts'
 import { dumpCatalog } from './catalog-dump.ts'
+import { GOLDEN, GOLDEN_FILES, GOLDEN_TOKEN, goldenBytes } from './golden-files.ts'
 
-const GOLDEN = fileURLToPath(new URL('../vectors/home-v1', import.meta.url))
-/** Of user golden, scope write: good for nothing but this home. */
-const TOKEN = 'hf_5w7zZw1vfeIjIfUOqx01dkjke3Q3hDKSFdV7zuJN'
 const DAY = 86_400
 
 const scratch = await mkdtemp(join(tmpdir(), 'xorbit-golden-'))
 afterAll(() => rm(scratch, { recursive: true }))
-
-function bytesOf(seed: string, length: number): Buffer {
-  const parts = Array.from({ length: Math.ceil(length / 32) }, (_, i) =>
-    createHash('sha256').update(`${seed} ${i}`).digest(),
-  )
-  return Buffer.concat(parts).subarray(0, length)
-}
-
-const FILES: Readonly<Record<string, Buffer>> = {
-  'golden/model/resolve/main/weights.safetensors': bytesOf('weights', 150_000),
-  'golden/model/resolve/main/sub/same-start.bin': Buffer.concat([bytesOf('weights', 100_000), bytesOf('tail', 30_000)]),
-  'golden/model/resolve/main/README.md': Buffer.from('---\nlicense: mit\n---\n# golden\n'),
-  'golden/model/resolve/355a1d627bac64fc8b0684c60f2d3359f47c3460/config.json': Buffer.from('{"model_type":"tiny"}\n'),
-  'golden/secret/resolve/main/lfs.bin': bytesOf('lfs', 40_000),
-}
 
 async function copyOfGolden(name: string): Promise<string> {
   const home = join(scratch, name)
@@ -47,8 +28,8 @@ async function copyOfGolden(name: string): Promise<string> {
 }
 
 async function expectFiles(server: HubServer): Promise<void> {
-  for (const [path, content] of Object.entries(FILES)) {
-    const { status, body } = await server.ask(`/${path}`, { token: TOKEN })
+  for (const [path, content] of Object.entries(GOLDEN_FILES)) {
+    const { status, body } = await server.ask(`/${path}`, { token: GOLDEN_TOKEN })
     expect([path, status, body.equals(content)]).toEqual([path, 200, true])
   }
 }
@@ -59,12 +40,12 @@ test('its layout is known, its token works, every file is pulled whole, a delete
   const opened = await openHome(home, systemClock)
   opened.lock.release()
   const server = await HubServer.start({ home })
-  expect((await server.ask('/api/whoami-v2', { token: TOKEN })).json).toMatchObject({ name: 'golden' })
+  expect((await server.ask('/api/whoami-v2', { token: GOLDEN_TOKEN })).json).toMatchObject({ name: 'golden' })
   await expectFiles(server)
-  expect((await server.ask('/golden/model/resolve/main/config.json', { token: TOKEN })).status).toBe(404)
+  expect((await server.ask('/golden/model/resolve/main/config.json', { token: GOLDEN_TOKEN })).status).toBe(404)
   expect((await server.ask('/golden/secret/resolve/main/lfs.bin')).status).toBe(401)
-  const line = await server.upload('golden/model', 'new.bin', bytesOf('new', 70_000), TOKEN)
-  expect((await server.commit('golden/model', [line], { token: TOKEN })).status).toBe(200)
+  const line = await server.upload('golden/model', 'new.bin', goldenBytes('new', 70_000), GOLDEN_TOKEN)
+  expect((await server.commit('golden/model', [line], { token: GOLDEN_TOKEN })).status).toBe(200)
   expect(await scrubStore(server.parts.store, { bytesPerSecond: 1e12, restart: false })).toMatchObject({
     problemCount: 0,
   })
