@@ -6,6 +6,12 @@ import type { Say } from './facts.ts'
 
 export const sha256 = (bytes: Uint8Array | string) => createHash('sha256').update(bytes).digest('hex')
 
+/** As a commit names a large file. */
+export interface LargeLine {
+  readonly key: 'lfsFile'
+  readonly value: { readonly path: string; readonly algo: 'sha256'; readonly oid: string; readonly size: number }
+}
+
 export class Client {
   readonly #origin: string
   readonly #token: string
@@ -46,7 +52,7 @@ export class Client {
   }
 
   /** Sends a large file by LFS; the line that a commit names it by. */
-  async upload(repo: string, path: string, content: Uint8Array): Promise<object> {
+  async upload(repo: string, path: string, content: Uint8Array): Promise<LargeLine> {
     const oid = sha256(content)
     const body = { operation: 'upload', transfers: ['basic'], objects: [{ oid, size: content.length }], hash_algo: 'sha256' }
     const reply = await this.ask(`/${repo}.git/info/lfs/objects/batch`, { method: 'POST', body })
@@ -61,7 +67,7 @@ export class Client {
   }
 
   /** Sends chunks as hf_xet does: a xorb, a shard; the line that a commit names the file by. */
-  async publish(repo: string, path: string, seed: number, lengths: readonly number[]): Promise<object> {
+  async publish(repo: string, path: string, seed: number, lengths: readonly number[]): Promise<LargeLine> {
     const chunks = seededChunks(seed, lengths)
     const xorb = forgeXorb(chunks)
     const content = Buffer.concat(chunks)
