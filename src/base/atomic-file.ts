@@ -3,27 +3,38 @@
  * (or in a folder of the same file system), write, length check, fsync, rename, fsync of every folder that changed.
  */
 import { randomUUID } from 'node:crypto'
-import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { AppError, systemCode } from './app-error.ts'
+
+const TEMP = /\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.tmp$/
 
 /** Writes `content` to `path`, replacing what is there. `mode` is that of the file. */
 export async function writeFileAtomically(path: string, content: Uint8Array | string, mode = 0o644): Promise<void> {
-  const bytes = typeof content === 'string' ? Buffer.from(content) : content
   await makeFolder(dirname(path))
   const temp = `${path}.${randomUUID()}.tmp`
   try {
-    const file = await open(temp, 'wx', mode)
-    try {
-      await writeFully(file, bytes)
-      await file.sync()
-    } finally {
-      await file.close()
-    }
+    await writeNewFile(temp, content, mode)
     await nameFile(temp, path)
   } finally {
     await rm(temp, { force: true })
   }
+}
+
+/** Its bytes are durable, its name is not. */
+export async function writeNewFile(path: string, content: Uint8Array | string, mode = 0o644): Promise<void> {
+  const file = await open(path, 'wx', mode)
+  try {
+    await writeFully(file, typeof content === 'string' ? Buffer.from(content) : content)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}
+
+/** Removes what killed writers left in a folder that nobody writes to now. */
+export async function removeTemps(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) if (TEMP.test(name)) await rm(join(folder, name), { force: true })
 }
 
 /** Gives a finished, synced file its final name and makes the name durable. */

@@ -43,11 +43,13 @@ export function lowSpace(home: string): string[] {
 /** Makes the reserve unless it is there or would take the last room. Whether it is there. */
 export async function keepReserve(home: string): Promise<boolean> {
   const path = reservePath(home)
+  const temp = `${path}.tmp`
+  // What a killed process left takes room that is counted next.
+  await rm(temp, { force: true })
   const { free, total } = await spaceOf(home)
   const bytes = reserveBytes(total)
   if ((await sizeIfThere(path)) === bytes) return true
   if (free < 2 * bytes) return false
-  const temp = `${path}.tmp`
   try {
     const file = await open(temp, 'w', 0o600)
     try {

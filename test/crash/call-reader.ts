@@ -49,7 +49,12 @@ export class CallReader {
     if (!text.includes(0)) text = Buffer.concat([text, this.bytes(address + BigInt(page), PATH_BYTES_MAX - page)])
     const path = text.toString('utf8', 0, text.indexOf(0))
     const number = Number(BigInt.asIntN(32, folder))
-    const base = number === AT_FDCWD ? readlinkSync(`/proc/${this.#pid}/cwd`) : path.startsWith('/') ? '/' : this.open(BigInt(number))
+    const base =
+      number === AT_FDCWD
+        ? readlinkSync(`/proc/${this.#pid}/cwd`)
+        : path.startsWith('/')
+          ? '/'
+          : this.open(BigInt(number))
     return resolve(base, path)
   }
 
@@ -133,7 +138,10 @@ const resize: Read = (call, args) => {
 
 const allocate: Read = (call, args) => {
   const file = args[0] as bigint
-  return { path: call.open(file), finish: () => [{ op: 'resize', inode: call.stat(file).ino, length: call.stat(file).size }] }
+  return {
+    path: call.open(file),
+    finish: () => [{ op: 'resize', inode: call.stat(file).ino, length: call.stat(file).size }],
+  }
 }
 
 const open = (pathAt: number, folderAt: number | null): Read => {
@@ -189,7 +197,10 @@ const refused = (name: string): Read => {
 }
 
 /** Reads what comes before the call only for files that matter. */
-function lazily(path: string, read: () => (result: number) => DiskEvent[]): Omit<PendingCall, 'name'> & { start(): void } {
+function lazily(
+  path: string,
+  read: () => (result: number) => DiskEvent[],
+): Omit<PendingCall, 'name'> & { start(): void } {
   let after: ((result: number) => DiskEvent[]) | null = null
   return {
     path,

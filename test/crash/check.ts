@@ -27,7 +27,8 @@ import { openPlace, withStand } from './stand.ts'
 const run = promisify(execFile)
 const NOBODY = new Facts().say()
 const DATABASES = ['accounts.db', 'catalog.db']
-const LEFTOVER = /(^|\/)(tmp|incoming-[^/]*)\/.|\.tmp$|\.lock$|(^|\/)(tmp_|\.tmp-)|fast_import_crash|\.(new|old)$|catalog\.db\.new/
+const LEFTOVER =
+  /(^|\/)(tmp|incoming-[^/]*)\/.|\.tmp$|\.lock$|(^|\/)(tmp_|\.tmp-)|fast_import_crash|\.(new|old)$|catalog\.db\.new/
 
 export async function checkWorld(world: string, facts: readonly Fact[], scenario: Scenario): Promise<string[]> {
   const home = join(world, 'home')
@@ -44,10 +45,11 @@ export async function checkWorld(world: string, facts: readonly Fact[], scenario
   const serve = () =>
     withStand(home, { say }, async (stand) => {
       const place = { world, ...stand }
-      await step('leftovers', () => findLeftovers(home))
       await step('facts', () => checkFacts(place, facts))
       await step('catalog', () => checkCatalog(stand.parts))
       await step('repositories', () => checkRepositories(stand.parts))
+      // A repository is cleaned when it is first opened.
+      await step('leftovers', () => findLeftovers(home))
       await step('again', async () => {
         await scenario.run(openPlace({ world, say }, stand))
         // What a crash left attached and uncommitted, or deleted and not let go of, goes.
@@ -136,11 +138,13 @@ async function checkRepositories(parts: Composition): Promise<string[]> {
       if (problem !== null) losses.push(`${name} ${large.path}: ${problem}`)
       const [hash] = await store.catalog.findIndex('sha256', large.sha256, 1)
       const holders = hash === undefined ? [] : await store.catalog.findHolders(`file:${hash}`, 100)
-      if (!holders.includes(`repo:${id}`)) losses.push(`${name} ${large.path}: the catalog does not say that it is held`)
+      if (!holders.includes(`repo:${id}`))
+        losses.push(`${name} ${large.path}: the catalog does not say that it is held`)
     }
   }
   // One process starts them all: starting one from here costs more than what it does.
-  const script = 'for d; do git --git-dir="$d" -c core.multiPackIndex=false fsck --strict --full --no-dangling || exit; done'
+  const script =
+    'for d; do git --git-dir="$d" -c core.multiPackIndex=false fsck --strict --full --no-dangling || exit; done'
   await run('/bin/sh', ['-c', script, 'fsck', ...gitDirs]).catch((error: Error) => losses.push(error.message))
   return losses
 }
@@ -149,7 +153,10 @@ function checkDatabase(path: string): string[] {
   const db = new DatabaseSync(path, { readOnly: true })
   try {
     const lines = [...db.prepare('PRAGMA integrity_check').all(), ...db.prepare('PRAGMA foreign_key_check').all()]
-    return lines.map((row) => Object.values(row).join(' ')).filter((line) => line !== 'ok').map((line) => `${path}: ${line}`)
+    return lines
+      .map((row) => Object.values(row).join(' '))
+      .filter((line) => line !== 'ok')
+      .map((line) => `${path}: ${line}`)
   } finally {
     db.close()
   }

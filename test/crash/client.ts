@@ -54,7 +54,12 @@ export class Client {
   /** Sends a large file by LFS; the line that a commit names it by. */
   async upload(repo: string, path: string, content: Uint8Array): Promise<LargeLine> {
     const oid = sha256(content)
-    const body = { operation: 'upload', transfers: ['basic'], objects: [{ oid, size: content.length }], hash_algo: 'sha256' }
+    const body = {
+      operation: 'upload',
+      transfers: ['basic'],
+      objects: [{ oid, size: content.length }],
+      hash_algo: 'sha256',
+    }
     const reply = await this.ask(`/${repo}.git/info/lfs/objects/batch`, { method: 'POST', body })
     const { objects } = reply.json() as { objects: [{ actions?: { upload: { href: string } } }] }
     const href = objects[0].actions?.upload.href

@@ -126,7 +126,9 @@ export class DiskModel {
     }
   }
 
-  #takeName(event: Extract<DiskEvent, { op: 'rename' | 'link' | 'symlink' | 'remove' | 'make-folder' | 'remove-folder' }>): void {
+  #takeName(
+    event: Extract<DiskEvent, { op: 'rename' | 'link' | 'symlink' | 'remove' | 'make-folder' | 'remove-folder' }>,
+  ): void {
     switch (event.op) {
       case 'rename':
       case 'link': {

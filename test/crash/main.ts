@@ -39,7 +39,10 @@ function readOptions(): Options {
   const only = values.only?.split(',') ?? SCENARIOS.map(({ name }) => name)
   const modes = (values.mode?.split(',') ?? Object.keys(MODES)) as Mode[]
   const [index = 0, count = 1] = values.shard?.split('/').map(Number) ?? []
-  const unknown = [...only.filter((name) => !SCENARIOS.some((one) => one.name === name)), ...modes.filter((m) => !(m in MODES))]
+  const unknown = [
+    ...only.filter((name) => !SCENARIOS.some((one) => one.name === name)),
+    ...modes.filter((m) => !(m in MODES)),
+  ]
   if (unknown.length > 0) throw new Error(`Unknown: ${unknown}; there are ${SCENARIOS.map(({ name }) => name)}`)
   if (!(count >= 1 && index >= 0 && index < count)) throw new Error('--shard is I/N, with I from 0 to N-1')
   const every = Number(values.every ?? 1)

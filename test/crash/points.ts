@@ -101,7 +101,11 @@ async function runTraced({ tracer, scratch, world: { folder }, scenario }: Bench
   const place = join(scratch, 'tracer')
   await rm(place, { recursive: true, force: true })
   await mkdir(place)
-  const [gate, journal, errors] = ['gate', 'journal', 'errors'].map((name) => join(place, name)) as [string, string, string]
+  const [gate, journal, errors] = ['gate', 'journal', 'errors'].map((name) => join(place, name)) as [
+    string,
+    string,
+    string,
+  ]
   execFileSync('mkfifo', [gate])
   const result: TraceResult = await tracer.trace({
     command: [process.execPath, PROGRAM, scenario.name, world],

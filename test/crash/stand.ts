@@ -25,7 +25,14 @@ const DAY_SECONDS = 86_400
 
 /** A home of the first layout has users, and no token in `run`. */
 export async function withServer(home: string, say: Say, action: (client: Client) => Promise<void>): Promise<void> {
-  const server = await startServer({ home, host: '127.0.0.1', port: 0, allowedHosts: [], firstUser: USER, log: silentLog })
+  const server = await startServer({
+    home,
+    host: '127.0.0.1',
+    port: 0,
+    allowedHosts: [],
+    firstUser: USER,
+    log: silentLog,
+  })
   try {
     await action(new Client(server.url, server.token ?? GOLDEN_TOKEN, say))
   } finally {

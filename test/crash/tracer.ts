@@ -101,7 +101,9 @@ class Tracer {
     const registers = readRegisters(pid)
     const { folder, journal, killAt } = this.#job
     const pending =
-      registers === null ? null : readCall(pid, registers, (path) => path.startsWith(`${folder}/`) || path === folder || path === journal)
+      registers === null
+        ? null
+        : readCall(pid, registers, (path) => path.startsWith(`${folder}/`) || path === folder || path === journal)
     if (pending === null) return goOn(pid)
     const isSaid = pending.path === journal
     if (!isSaid && ++this.#count === killAt) return this.#kill(`${pending.name} ${pending.path.slice(folder.length)}`)
