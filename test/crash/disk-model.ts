@@ -11,13 +11,15 @@
  * - `torn`: between the two, chosen by a seed: of each folder's changes since its fsync the first few, of each file's
  *   writes since its fsync any, each perhaps only in part, in units of SECTOR_BYTES.
  *
+ * `all` is what a program sees, and what a killed one leaves.
+ *
  * What lay there before the run is durable.
  */
 import type { DiskEvent } from './disk-event.ts'
 
 const SECTOR_BYTES = 512
 export const CUTS = ['synced', 'named', 'torn'] as const
-export type Cut = (typeof CUTS)[number]
+export type Cut = (typeof CUTS)[number] | 'all'
 
 /** A folder as it would be found: Buffers are files, strings are links. */
 export type Found = Map<string, Found | Buffer | string>
@@ -29,8 +31,8 @@ interface Change {
 }
 
 class FileNode {
-  bytes = Buffer.alloc(0)
-  durable = Buffer.alloc(0)
+  bytes: Buffer = Buffer.alloc(0)
+  durable: Buffer = Buffer.alloc(0)
   pending: Change[] = []
 
   change(change: Change): void {
@@ -66,8 +68,6 @@ export class DiskModel {
   readonly #root = new FolderNode()
   readonly #base: string
   readonly #inodes = new Map<number, FileNode>()
-  /** Counts up whenever what a cut leaves may be another. */
-  version = 0
 
   /** `base`: the absolute path of the folder that the model stands for. */
   constructor(base: string) {
@@ -101,7 +101,6 @@ export class DiskModel {
 
   take(event: DiskEvent): void {
     if (event.op === 'said') return
-    this.version++
     switch (event.op) {
       case 'create': {
         const file = new FileNode()
@@ -175,7 +174,7 @@ export class DiskModel {
 }
 
 function namesAfter({ names, durable, pending }: FolderNode, cut: Cut, random: (below: number) => number) {
-  if (cut === 'named') return names
+  if (cut === 'named' || cut === 'all') return names
   const after = new Map(durable)
   if (cut === 'synced') return after
   for (const { name, entry } of pending.slice(0, random(pending.length + 1))) put(after, name, entry)
@@ -183,9 +182,10 @@ function namesAfter({ names, durable, pending }: FolderNode, cut: Cut, random: (
 }
 
 function fileAfter({ bytes, durable, pending }: FileNode, cut: Cut, random: (below: number) => number): Buffer {
+  if (cut === 'all') return bytes
   if (cut === 'synced') return durable
   if (cut === 'named') return applied(durable, { at: bytes.length, bytes: null })
-  let after = durable
+  let after: Buffer = durable
   for (const change of pending) {
     const share = random(3)
     if (share === 0) continue

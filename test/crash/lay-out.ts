@@ -48,6 +48,9 @@ export async function layOut(found: Found, to: string, reserve: string): Promise
   }
 }
 
+/** SQLite's shared memory is written without calls, and made anew by whoever opens the database after a crash. */
+const SHARED_MEMORY = /\.db-shm$/
+
 /** The same for the same names and bytes. */
 export function fingerprint(found: Found): string {
   const hash = createHash('sha256')
@@ -57,7 +60,7 @@ export function fingerprint(found: Found): string {
         hash.update(`folder ${name}\0`)
         walk(entry)
         hash.update('end\0')
-      } else hash.update(`file ${name}\0${entry.length}\0`).update(entry)
+      } else if (!SHARED_MEMORY.test(name)) hash.update(`file ${name}\0${entry.length}\0`).update(entry)
     }
   }
   walk(found)

@@ -11,7 +11,6 @@ import { eventMessage, goOn, goOnToCallEnd, readRegisters, type Stop, seize, spa
 const SIGTRAP = 5
 const SYSCALL_STOP = SIGTRAP | 0x80
 const EVENT_SECCOMP = 7
-const EVENT_STOP = 128
 /** Of fork, vfork and clone. */
 const CHILD_EVENTS = [1, 2, 3]
 
@@ -90,24 +89,31 @@ class Tracer {
       return
     }
     this.#pids.add(pid)
+    if (this.#killedAt !== '') {
+      // Born while the others were killed.
+      endNow(pid)
+      return
+    }
     if (CHILD_EVENTS.includes(event)) this.#pids.add(eventMessage(pid))
     if (event === EVENT_SECCOMP) this.#takeCall(pid)
-    else if (event !== 0 || signal === SYSCALL_STOP || event === EVENT_STOP) goOn(pid)
+    else if (event !== 0 || signal === SYSCALL_STOP) goOn(pid)
     else goOn(pid, signal)
   }
 
   #takeCall(pid: number): void {
-    if (this.#killedAt !== '') return
     const registers = readRegisters(pid)
     const { folder, journal, killAt } = this.#job
     const pending =
       registers === null
         ? null
         : readCall(pid, registers, (path) => path.startsWith(`${folder}/`) || path === folder || path === journal)
-    if (pending === null) return goOn(pid)
+    if (pending === null) {
+      goOn(pid)
+      return
+    }
     const isSaid = pending.path === journal
-    if (!isSaid && ++this.#count === killAt) return this.#kill(`${pending.name} ${pending.path.slice(folder.length)}`)
-    this.#runToEnd(pid, pending, isSaid)
+    if (!isSaid && ++this.#count === killAt) this.#kill(`${pending.name} ${pending.path.slice(folder.length)}`)
+    else this.#runToEnd(pid, pending, isSaid)
   }
 
   /** Nobody else's call is let through until this one is done. */
@@ -137,12 +143,14 @@ class Tracer {
 
   #kill(what: string): void {
     this.#killedAt = what
-    for (const pid of this.#pids) {
-      try {
-        process.kill(pid, 'SIGKILL')
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
-      }
-    }
+    for (const pid of this.#pids) endNow(pid)
+  }
+}
+
+function endNow(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
   }
 }
