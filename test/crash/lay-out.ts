@@ -1,23 +1,12 @@
-/** Between a folder on the disk and a model of it. The reserve of a home never changes: it is linked, not copied. */
+/** Between a folder on the disk and a model of it. */
 import { createHash } from 'node:crypto'
 import { link, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { RESERVE } from './copy-tree.ts'
 import { DiskModel, type Found } from './disk-model.ts'
 
-const RESERVE = 'reserve'
 /** Stands for the reserve's bytes in a model. */
 const RESERVE_BYTES = Buffer.from('the reserve')
-
-/** A copy that nobody's writes reach. */
-export async function copyTree(from: string, to: string): Promise<void> {
-  await mkdir(to, { recursive: true, mode: 0o700 })
-  for (const entry of await readdir(from, { withFileTypes: true })) {
-    const [source, target] = [join(from, entry.name), join(to, entry.name)]
-    if (entry.isDirectory()) await copyTree(source, target)
-    else if (entry.name === RESERVE) await link(source, target)
-    else if (entry.isFile()) await writeFile(target, await readFile(source), { mode: (await stat(source)).mode })
-  }
-}
 
 export async function modelOf(folder: string): Promise<DiskModel> {
   const model = new DiskModel(folder)

@@ -1,6 +1,7 @@
 /**
- * `npm run crash -- [--only push,commit] [--mode kill,power] [--every N] [--shard I/N] [--minutes N] [--resume FILE]`:
- * kills each scenario at every call that changes the disk, cuts the power at every one, and checks what is left. With
+ * `npm run crash -- [--only push,commit] [--mode kill,stop,power] [--every N] [--shard I/N] [--minutes N] [--resume FILE]`:
+ * kills each scenario at every call that changes the disk, cuts the power at every one, and checks what is left
+ * (points.ts says how; without --mode by `stop` and `power`). With
  * `--resume` each point is written to the file, and those that stand there are not done again. Prints a line for each
  * scenario and mode, one for each loss, and last `crash: N passed, M failed`: points that held and that lost something.
  */
@@ -12,12 +13,12 @@ import { parseArgs } from 'node:util'
 import { installBestKernels } from '../../src/app/install-kernels.ts'
 import { systemClock } from '../../src/base/clock.ts'
 import { isSupported } from './kernel.ts'
-import { killPoints, type Point, powerPoints } from './points.ts'
+import { killPoints, type Point, powerPoints, stopPoints } from './points.ts'
 import { SCENARIOS } from './scenarios.ts'
 import { TracerProcess } from './tracer-process.ts'
 import { makeWorld } from './worlds.ts'
 
-const MODES = { kill: killPoints, power: powerPoints } as const
+const MODES = { kill: killPoints, stop: stopPoints, power: powerPoints } as const
 type Mode = keyof typeof MODES
 /** A file system in memory, where there is one: what an fsync does is modelled, not waited for. */
 const MEMORY = '/dev/shm'
@@ -37,7 +38,7 @@ function readOptions(): Options {
     options: { only: text, mode: text, every: text, shard: text, minutes: text, resume: text },
   })
   const only = values.only?.split(',') ?? SCENARIOS.map(({ name }) => name)
-  const modes = (values.mode?.split(',') ?? Object.keys(MODES)) as Mode[]
+  const modes = (values.mode ?? 'stop,power').split(',') as Mode[]
   const [index = 0, count = 1] = values.shard?.split('/').map(Number) ?? []
   const unknown = [
     ...only.filter((name) => !SCENARIOS.some((one) => one.name === name)),
@@ -119,7 +120,7 @@ async function runAll(options: Options, scratch: string): Promise<Tally> {
         }
         const seconds = Math.round((systemClock.monotonicMs() - begun) / 1000)
         const cut = tally.isWhole ? '' : ', cut short by --minutes'
-        const states = mode === 'power' ? ` (${tally.states} states of the disk)` : ''
+        const states = mode === 'kill' ? '' : ` (${tally.states} states of the disk)`
         write(`${scenario.name} ${mode}: points ${tally.points}${states}, losses ${tally.lost}, ${seconds} s${cut}`)
         total.points += tally.points
         total.states += tally.states

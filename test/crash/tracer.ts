@@ -3,8 +3,10 @@
  * kills the whole tree at the k-th, or writes all of them down with their data. One such call runs at a time, so their
  * order is that of their effects.
  */
-import { closeSync, openSync, writeSync } from 'node:fs'
+import { closeSync, copyFileSync, openSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
 import { type PendingCall, readCall } from './call-reader.ts'
+import { copyTreeNow } from './copy-tree.ts'
 import type { DiskCall } from './disk-event.ts'
 import { eventMessage, goOn, goOnToCallEnd, readRegisters, type Stop, seize, spawn, wait } from './kernel.ts'
 
@@ -29,6 +31,8 @@ export interface TraceJob {
   readonly killAt: number
   /** Whether the calls come back with their data. */
   readonly record: boolean
+  /** Where to put, before the k-th call, a copy of the folder (`k`) and of the journal (`k.said`); null for no copies. */
+  readonly copies: string | null
 }
 
 export interface TraceResult {
@@ -112,8 +116,17 @@ class Tracer {
       return
     }
     const isSaid = pending.path === journal
-    if (!isSaid && ++this.#count === killAt) this.#kill(`${pending.name} ${pending.path.slice(folder.length)}`)
+    if (!isSaid) this.#copy(++this.#count)
+    if (!isSaid && this.#count === killAt) this.#kill(`${pending.name} ${pending.path.slice(folder.length)}`)
     else this.#runToEnd(pid, pending, isSaid)
+  }
+
+  /** While the one that calls stands still and nobody else's call is let through: what a kill here would leave. */
+  #copy(k: number): void {
+    const { copies, folder, journal } = this.#job
+    if (copies === null) return
+    copyTreeNow(folder, join(copies, String(k)))
+    copyFileSync(journal, join(copies, `${k}.said`))
   }
 
   /** Nobody else's call is let through until this one is done. */

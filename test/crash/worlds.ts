@@ -5,8 +5,8 @@ import { keepReserve } from '../../src/store/space.ts'
 import { GOLDEN, GOLDEN_FILES } from '../care/golden-files.ts'
 import { seededBytes } from '../faults/forge.ts'
 import { type Client, sha256, text } from './client.ts'
+import { copyTreeNow } from './copy-tree.ts'
 import { type Fact, Facts } from './facts.ts'
-import { copyTree } from './lay-out.ts'
 import { withServer } from './stand.ts'
 
 export interface World {
@@ -24,7 +24,7 @@ export async function makeWorld(name: WorldName, scratch: string): Promise<World
   const home = join(folder, 'home')
   await mkdir(folder, { recursive: true })
   if (name !== 'first-layout') return { folder, facts: await makeNew(home, name) }
-  await copyTree(GOLDEN, home)
+  copyTreeNow(GOLDEN, home)
   // Its sixty-four writes would be as many points that say nothing.
   await keepReserve(home)
   const files = Object.entries(GOLDEN_FILES)
