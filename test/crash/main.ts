@@ -13,7 +13,7 @@ import { parseArgs } from 'node:util'
 import { installBestKernels } from '../../src/app/install-kernels.ts'
 import { systemClock } from '../../src/base/clock.ts'
 import { isSupported } from './kernel.ts'
-import { killPoints, type Point, powerPoints, stopPoints } from './points.ts'
+import { type Bench, killPoints, type Point, powerPoints, stopPoints } from './points.ts'
 import { SCENARIOS } from './scenarios.ts'
 import { TracerProcess } from './tracer-process.ts'
 import { makeWorld } from './worlds.ts'
@@ -97,31 +97,17 @@ function count(tally: Tally, { name, at, losses, isKnown }: Point): void {
 }
 
 async function runAll(options: Options, scratch: string): Promise<Tally> {
-  const { every, shard, minutes } = options
-  const [index, shards] = shard
-  const end = systemClock.monotonicMs() + minutes * 60_000
-  const progress = new Progress(options.resume)
+  const { only, modes, resume } = options
+  const progress = new Progress(resume)
   const total: Tally = { points: 0, states: 0, lost: 0, isWhole: true }
+  const scenarios = SCENARIOS.filter(({ name }) => only.includes(name))
   const tracer = new TracerProcess()
   try {
-    for (const scenario of SCENARIOS.filter(({ name }) => options.only.includes(name))) {
+    for (const scenario of scenarios) {
       const world = await makeWorld(scenario.from, scratch)
-      for (const mode of options.modes) {
-        const tally: Tally = { points: 0, states: 0, lost: 0, isWhole: true }
-        for (const point of progress.pointsOf(`${scenario.name} ${mode} `)) count(tally, point)
-        const wants = (k: number) => k % every === 0 && (k / every) % shards === index
-        const begun = systemClock.monotonicMs()
-        const bench = { tracer, scratch, world, scenario }
-        for await (const point of MODES[mode](bench, { wants, isDone: (name) => progress.isDone(name) })) {
-          count(tally, point)
-          progress.add(point)
-          tally.isWhole = systemClock.monotonicMs() < end
-          if (!tally.isWhole) break
-        }
-        const seconds = Math.round((systemClock.monotonicMs() - begun) / 1000)
-        const cut = tally.isWhole ? '' : ', cut short by --minutes'
-        const states = mode === 'kill' ? '' : ` (${tally.states} states of the disk)`
-        write(`${scenario.name} ${mode}: points ${tally.points}${states}, losses ${tally.lost}, ${seconds} s${cut}`)
+      for (const mode of modes) {
+        const ms = (options.minutes * 60_000) / (scenarios.length * modes.length)
+        const tally = await runMode(mode, { tracer, scratch, world, scenario }, { options, progress, ms })
         total.points += tally.points
         total.states += tally.states
         total.lost += tally.lost
@@ -132,6 +118,32 @@ async function runAll(options: Options, scratch: string): Promise<Tally> {
     tracer.end()
   }
   return total
+}
+
+/** `ms`: how long it may take, at least one point. */
+async function runMode(
+  mode: Mode,
+  bench: Bench,
+  { options, progress, ms }: { options: Options; progress: Progress; ms: number },
+): Promise<Tally> {
+  const { every, shard } = options
+  const [index, shards] = shard
+  const { name } = bench.scenario
+  const tally: Tally = { points: 0, states: 0, lost: 0, isWhole: true }
+  for (const point of progress.pointsOf(`${name} ${mode} `)) count(tally, point)
+  const wants = (k: number) => k % every === 0 && (k / every) % shards === index
+  const begun = systemClock.monotonicMs()
+  for await (const point of MODES[mode](bench, { wants, isDone: (known) => progress.isDone(known) })) {
+    count(tally, point)
+    progress.add(point)
+    tally.isWhole = systemClock.monotonicMs() - begun < ms
+    if (!tally.isWhole) break
+  }
+  const seconds = Math.round((systemClock.monotonicMs() - begun) / 1000)
+  const states = mode === 'kill' ? '' : ` (${tally.states} states of the disk)`
+  const cut = tally.isWhole ? '' : ', cut short by --minutes'
+  write(`${name} ${mode}: points ${tally.points}${states}, losses ${tally.lost}, ${seconds} s${cut}`)
+  return tally
 }
 
 if (!isSupported) throw new Error('The crash machine follows processes by calls of Linux on x86-64: run it there')

@@ -70,23 +70,24 @@ export async function* stopPoints(bench: Bench, selection: Selection): AsyncGene
   const { scenario, scratch } = bench
   const copies = join(scratch, 'copies')
   await mkdir(copies)
-  const { world, result } = await runTraced(bench, 0, copies)
-  await rm(world, { recursive: true })
-  const seen = new Set<string>()
-  const calls = result.calls.filter(({ name }) => name !== 'said')
-  for (const [i, call] of calls.entries()) {
-    const name = `${scenario.name} stop ${i + 1}`
-    const copy = join(copies, String(i + 1))
-    if (selection.wants(i + 1) && !selection.isDone(name)) {
+  try {
+    const { world, result } = await runTraced(bench, 0, copies)
+    await rm(world, { recursive: true })
+    const seen = new Set<string>()
+    const calls = result.calls.filter(({ name }) => name !== 'said')
+    for (const [i, call] of calls.entries()) {
+      const name = `${scenario.name} stop ${i + 1}`
+      if (!selection.wants(i + 1) || selection.isDone(name)) continue
+      const copy = join(copies, String(i + 1))
       const facts = new Facts(bench.world.facts)
       facts.hearAll(await readFile(`${copy}.said`, 'utf8'))
       const isKnown = !isNew(seen, (await modelOf(copy)).cut('all'), facts)
       const losses = isKnown ? [] : await checkInTime(copy, facts, scenario)
       yield { name, at: `${call.name} ${call.path.slice(world.length)}`, losses, isKnown }
     }
-    await rm(copy, { recursive: true, force: true })
+  } finally {
+    await rm(copies, { recursive: true })
   }
-  await rm(copies, { recursive: true })
 }
 
 export async function* powerPoints(bench: Bench, selection: Selection): AsyncGenerator<Point> {

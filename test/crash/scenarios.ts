@@ -2,20 +2,9 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { seededBytes } from '../faults/forge.ts'
-import { type Client, sha256, text, urlOf } from './client.ts'
-import type { Say } from './facts.ts'
+import { sha256, text, urlOf } from './client.ts'
+import type { Place } from './place.ts'
 import type { WorldName } from './worlds.ts'
-
-/** What a scenario works with: a server over the `home` of a world. */
-export interface Place {
-  readonly world: string
-  readonly client: Client
-  readonly say: Say
-  sweep(options: { now: boolean }): Promise<void>
-  backup(folder: string): Promise<void>
-  /** Lets time pass, where the server's clock can be set. */
-  later(days: number): void
-}
 
 export interface Scenario {
   readonly name: string

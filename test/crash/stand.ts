@@ -18,7 +18,7 @@ import { openHome } from '../../src/store/home.ts'
 import { GOLDEN_TOKEN } from '../care/golden-files.ts'
 import { Client } from './client.ts'
 import type { Say } from './facts.ts'
-import type { Place } from './scenarios.ts'
+import type { Place } from './place.ts'
 
 const USER = 'ann'
 const DAY_SECONDS = 86_400

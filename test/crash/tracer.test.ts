@@ -33,20 +33,29 @@ async function follow(kind: string, killAt: number, copies = false) {
     ...{ folder, journal: join(place, 'journal'), errors: join(place, 'errors'), gate: join(place, 'gate') },
     ...{ killAt, record: killAt === 0, copies: copies ? join(place, 'copies') : null },
   })
-  return { place, folder, model, ...result, said: readFileSync(join(place, 'journal'), 'utf8').split('\n').slice(0, -1) }
+  return {
+    place,
+    folder,
+    model,
+    ...result,
+    said: readFileSync(join(place, 'journal'), 'utf8').split('\n').slice(0, -1),
+  }
 }
 
-test.runIf(isSupported)('every call is written down with its data: what they make is what lies on the disk', async () => {
-  const { calls, callCount, exit, model, folder, said } = await follow('right', 0)
-  expect([exit, said]).toEqual([0, ['one', 'two', 'three']])
-  const names = calls.map(({ name }) => name)
-  expect(names.slice(0, 6)).toEqual(['openat', 'write', 'fsync', 'rename', 'fsync', 'said'])
-  // Those of git, which is another process, too.
-  expect(callCount).toBeGreaterThan(3 * 5 + 10)
-  expect(calls.filter(({ name }) => name !== 'said').length).toBe(callCount)
-  for (const { events } of calls) for (const event of events) model.take(event)
-  expect(fingerprint(model.cut('all'))).toBe(fingerprint((await modelOf(folder)).cut('all')))
-})
+test.runIf(isSupported)(
+  'every call is written down with its data: what they make is what lies on the disk',
+  async () => {
+    const { calls, callCount, exit, model, folder, said } = await follow('right', 0)
+    expect([exit, said]).toEqual([0, ['one', 'two', 'three']])
+    const names = calls.map(({ name }) => name)
+    expect(names.slice(0, 6)).toEqual(['openat', 'write', 'fsync', 'rename', 'fsync', 'said'])
+    // Those of git, which is another process, too.
+    expect(callCount).toBeGreaterThan(3 * 5 + 10)
+    expect(calls.filter(({ name }) => name !== 'said').length).toBe(callCount)
+    for (const { events } of calls) for (const event of events) model.take(event)
+    expect(fingerprint(model.cut('all'))).toBe(fingerprint((await modelOf(folder)).cut('all')))
+  },
+)
 
 test.runIf(isSupported)('is killed before the call that was named takes effect, in whichever process', async () => {
   const { callCount, killedAt: none } = await follow('right', 1000)
@@ -68,7 +77,11 @@ test.runIf(isSupported)('a copy of the folder before each call is what a kill th
     const killed = await follow('right', k)
     const copy = await modelOf(join(place, 'copies', String(k)))
     expect(fingerprint(copy.cut('all'))).toBe(fingerprint((await modelOf(killed.folder)).cut('all')))
-    expect(readFileSync(join(place, 'copies', `${k}.said`), 'utf8').split('\n').slice(0, -1)).toEqual(killed.said)
+    expect(
+      readFileSync(join(place, 'copies', `${k}.said`), 'utf8')
+        .split('\n')
+        .slice(0, -1),
+    ).toEqual(killed.said)
   }
 })
 
