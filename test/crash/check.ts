@@ -14,6 +14,7 @@ import { collectGarbage } from '../../src/actions/gc.ts'
 import { rebuildCatalog } from '../../src/actions/rebuild.ts'
 import { restoreHome } from '../../src/actions/restore.ts'
 import type { Composition } from '../../src/app/compose.ts'
+import { AppError } from '../../src/base/app-error.ts'
 import { systemClock } from '../../src/base/clock.ts'
 import { silentLog } from '../../src/base/log.ts'
 import { LargeFileList } from '../../src/hub/large-file-list.ts'
@@ -22,7 +23,7 @@ import { type CatalogDump, dumpCatalog } from '../care/catalog-dump.ts'
 import { type Client, sha256 } from './client.ts'
 import { type Fact, Facts, subjectOf } from './facts.ts'
 import type { Scenario } from './scenarios.ts'
-import { openPlace, withStand } from './stand.ts'
+import { openPlace, withServer, withStand } from './stand.ts'
 
 const run = promisify(execFile)
 const NOBODY = new Facts().say()
@@ -37,7 +38,7 @@ export async function checkWorld(world: string, facts: readonly Fact[], scenario
     try {
       losses.push(...(await action()).map((line) => `${name}: ${line}`))
     } catch (error) {
-      losses.push(`${name}: ${(error as Error).stack ?? error}`)
+      losses.push(`${name}: ${wordsOf(error)}`)
     }
   }
   const done = new Facts(facts)
@@ -59,15 +60,24 @@ export async function checkWorld(world: string, facts: readonly Fact[], scenario
       await step('facts afterwards', () => checkFacts(place, done.list()))
       return DATABASES.flatMap((name) => checkDatabase(join(home, name)))
     })
+  // What a server does before it serves is what these are about.
+  if (['nothing', 'first-layout'].includes(scenario.from)) await step('start', () => checkStart(home))
   await step('serve', serve)
   if (losses.length === 0) await step('rebuild', () => checkRebuild(home))
   return losses
 }
 
+async function checkStart(home: string): Promise<string[]> {
+  await withServer(home, NOBODY, async (client) => {
+    await client.ask('/api/whoami-v2', {})
+  })
+  return []
+}
+
 async function checkFacts(place: Place, facts: readonly Fact[]): Promise<string[]> {
   const losses: string[] = []
   for (const fact of facts) {
-    const problem = await checkFact(place, fact)
+    const problem = await checkFact(place, fact).catch(wordsOf)
     if (problem !== null) losses.push(`${subjectOf(fact)}: ${problem}`)
   }
   return losses
@@ -105,6 +115,10 @@ async function checkFact({ world, client, parts }: Place, fact: Fact): Promise<s
     }
     case 'stored':
       return checkStored(parts, fact.sha256)
+    case 'user': {
+      const { status, body } = await client.send('/api/whoami-v2')
+      return status === 200 && body.includes(`"${fact.name}"`) ? null : `cannot sign in (${status})`
+    }
     case 'backup': {
       const home = join(world, `restored-${fact.folder}`)
       await rm(home, { recursive: true, force: true })
@@ -134,7 +148,7 @@ async function checkRepositories(parts: Composition): Promise<string[]> {
     const name = `${record.namespace}/${record.name}`
     gitDirs.push((await store.repositories.open(record)).gitDir)
     for (const large of await list.list(record)) {
-      const problem = await checkStored(parts, large.sha256).catch(String)
+      const problem = await checkStored(parts, large.sha256).catch(wordsOf)
       if (problem !== null) losses.push(`${name} ${large.path}: ${problem}`)
       const [hash] = await store.catalog.findIndex('sha256', large.sha256, 1)
       const holders = hash === undefined ? [] : await store.catalog.findHolders(`file:${hash}`, 100)
@@ -202,6 +216,11 @@ function missing(wanted: CatalogDump, found: CatalogDump): string[] {
     .map((row) => JSON.stringify(row))
     .filter((row) => !there.has(row))
     .map((row) => row.slice(0, 200))
+}
+
+/** Where our own refusals come from is told by their code; anything else needs its place. */
+function wordsOf(error: unknown): string {
+  return error instanceof AppError ? `${error.code}: ${error.message}` : String((error as Error).stack ?? error)
 }
 
 async function joined(parts: AsyncIterable<Uint8Array>): Promise<Buffer> {

@@ -16,6 +16,8 @@ export type Fact =
   | { readonly is: 'xorb'; readonly hash: string; readonly sha256: string }
   /** A large file that was verified: the store gives its bytes, though no commit may name it yet. */
   | { readonly is: 'stored'; readonly sha256: string }
+  /** A user whose token works. */
+  | { readonly is: 'user'; readonly name: string }
   /** A finished backup, by its folder below the world. */
   | { readonly is: 'backup'; readonly folder: string }
 
@@ -33,6 +35,8 @@ export function subjectOf(fact: Fact): string {
       return `xorb ${fact.hash}`
     case 'stored':
       return `stored ${fact.sha256}`
+    case 'user':
+      return `user ${fact.name}`
     case 'backup':
       return `backup ${fact.folder}`
   }

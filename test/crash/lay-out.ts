@@ -49,7 +49,8 @@ export function fingerprint(found: Found): string {
         hash.update(`folder ${name}\0`)
         walk(entry)
         hash.update('end\0')
-      } else if (!SHARED_MEMORY.test(name)) hash.update(`file ${name}\0${entry.length}\0`).update(entry)
+      } else if (name === RESERVE) hash.update(`file ${name}\0`)
+      else if (!SHARED_MEMORY.test(name)) hash.update(`file ${name}\0${entry.length}\0`).update(entry)
     }
   }
   walk(found)

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { seededBytes } from '../faults/forge.ts'
 import { sha256, text, urlOf } from './client.ts'
 import type { Place } from './place.ts'
-import type { WorldName } from './worlds.ts'
+import { FIRST_USER } from './stand.ts'
+import type { WorldName } from './world-name.ts'
 
 export interface Scenario {
   readonly name: string
@@ -118,4 +119,15 @@ const migration: Scenario = {
   },
 }
 
-export const SCENARIOS: readonly Scenario[] = [push, commit, remove, sweep, backup, migration]
+const start: Scenario = {
+  name: 'start',
+  does: 'a server starts where there was no home: databases, first user and token, reserve',
+  from: 'nothing',
+  async run({ client, say }) {
+    await client.ask('/api/whoami-v2', {})
+    say.fact({ is: 'user', name: FIRST_USER })
+    await client.createRepo(`${FIRST_USER}/first`)
+  },
+}
+
+export const SCENARIOS: readonly Scenario[] = [push, commit, remove, sweep, backup, migration, start]

@@ -20,7 +20,7 @@ import { Client } from './client.ts'
 import type { Say } from './facts.ts'
 import type { Place } from './place.ts'
 
-const USER = 'ann'
+export const FIRST_USER = 'ann'
 const DAY_SECONDS = 86_400
 
 /** A home of the first layout has users, and no token in `run`. */
@@ -30,7 +30,7 @@ export async function withServer(home: string, say: Say, action: (client: Client
     host: '127.0.0.1',
     port: 0,
     allowedHosts: [],
-    firstUser: USER,
+    firstUser: FIRST_USER,
     log: silentLog,
   })
   try {

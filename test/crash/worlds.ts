@@ -8,6 +8,7 @@ import { type Client, sha256, text } from './client.ts'
 import { copyTreeNow } from './copy-tree.ts'
 import { type Fact, Facts } from './facts.ts'
 import { withServer } from './stand.ts'
+import type { WorldName } from './world-name.ts'
 
 export interface World {
   /** A folder that holds `home`. */
@@ -15,14 +16,12 @@ export interface World {
   readonly facts: readonly Fact[]
 }
 
-/** One repository; more of them and garbage; what the first layout wrote. */
-export type WorldName = 'small' | 'usual' | 'first-layout'
-
 /** The world of this name below `scratch`. */
 export async function makeWorld(name: WorldName, scratch: string): Promise<World> {
   const folder = join(scratch, `world-${name}`)
   const home = join(folder, 'home')
   await mkdir(folder, { recursive: true })
+  if (name === 'nothing') return { folder, facts: [] }
   if (name !== 'first-layout') return { folder, facts: await makeNew(home, name) }
   copyTreeNow(GOLDEN, home)
   // Its sixty-four writes would be as many points that say nothing.
