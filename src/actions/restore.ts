@@ -3,7 +3,7 @@
  * clients may remember what came after the backup.
  */
 import { readdir, readFile, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { z } from 'zod'
 import { AppError, systemCode } from '../base/app-error.ts'
 import { makeFolder, syncFolder, writeFileAtomically } from '../base/atomic-file.ts'
@@ -79,7 +79,8 @@ function parsed(text: string): unknown {
 /** A restore never mixes with what is there; one that was killed may be run again. */
 async function checkEmpty(home: string): Promise<void> {
   if ((await sizeIfThere(restoreMark(home))) !== null) return
-  const names = await readdir(home)
+  // Its mark may not have had its name yet.
+  const names = (await readdir(home)).filter((name) => !name.startsWith(`${basename(restoreMark(home))}.`))
   if (names.length > 0) throw new AppError('usage', 'HOME_NOT_EMPTY', `${home} is not empty: restore into a new folder`)
 }
 

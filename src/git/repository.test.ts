@@ -101,6 +101,16 @@ describe('Repository, written', () => {
     await commit(null, { a: '1' })
   })
 
+  test('removes the loose object that git did not finish, and keeps those that it did', async () => {
+    await fresh()
+    const first = await commit(null, { a: '1' })
+    const tag = await repo.putTag('v1', first, 'note', 'ann', 1)
+    const folder = join(repo.gitDir, 'objects', tag.slice(0, 2))
+    await writeFile(join(folder, 'tmp_obj_AbCdEf'), 'half')
+    await repo.recover()
+    expect(await readdir(folder)).toEqual([tag.slice(2)])
+  })
+
   test('shows no half-made commit: objects arrive only with finish, and no scratch ref stays', async () => {
     await fresh()
     const writer = await repo.openWriter()

@@ -83,9 +83,12 @@ export class Repository {
     for (const name of await readdir(refs, { recursive: true })) {
       if (name.endsWith('.lock')) await rm(join(refs, name), { force: true })
     }
-    const packs = join(this.gitDir, 'objects', 'pack')
-    for (const name of await readdir(packs)) {
-      if (name.startsWith('tmp_') || name.startsWith('.tmp-')) await rm(join(packs, name), { force: true })
+    const objects = join(this.gitDir, 'objects')
+    for (const below of await readdir(objects)) {
+      if (!/^(pack|[0-9a-f]{2})$/.test(below)) continue
+      for (const name of await readdir(join(objects, below))) {
+        if (name.startsWith('tmp_') || name.startsWith('.tmp-')) await rm(join(objects, below, name), { force: true })
+      }
     }
   }
 

@@ -67,8 +67,9 @@ export class GitRepoWriter implements RepoWriter {
     const { accounts, files, repositories } = this.#parts
     await repositories.naming.run(async () => {
       const record = checkAdmin(caller, accounts.repos.find(id))
-      accounts.repos.delete(record.id)
+      // Known to be deleted before it is: a crash in between leaves it as it was, one afterwards nothing that is held.
       await files.detach(record.id)
+      accounts.repos.delete(record.id)
       await repositories.remove(record)
     })
   }

@@ -43,6 +43,9 @@ export function lowSpace(home: string): string[] {
 /** Makes the reserve unless it is there or would take the last room. Whether it is there. */
 export async function keepReserve(home: string): Promise<boolean> {
   const path = reservePath(home)
+  const temp = `${path}.tmp`
+  // What a killed process left takes room that is counted next.
+  await rm(temp, { force: true })
   const { free, total } = await spaceOf(home)
   const bytes = reserveBytes(total)
   const temp = `${path}.tmp`

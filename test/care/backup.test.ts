@@ -1,6 +1,6 @@
 /** A backup taken while commits go on; restored, it serves all that was acknowledged before it. */
 import { createHash, randomBytes } from 'node:crypto'
-import { cp, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
@@ -94,6 +94,10 @@ test('refuses what is no finished backup, a folder that is not empty, a home wit
   await restoreHome({ folder, home: at('h2'), clock })
   const home = await openHome(at('h2'), clock)
   home.lock.release()
+  // Killed before its mark had its name.
+  await mkdir(at('h4'))
+  await writeFile(join(at('h4'), 'restore-unfinished.0f3c6d58-8a4e-4f0e-9d0b-6b7a4f1c2d3e.tmp'), folder)
+  await restoreHome({ folder, home: at('h4'), clock })
 })
 
 test('a backup whose blobs are not all there is refused', async () => {

@@ -15,6 +15,7 @@ import { openHome } from '../../src/store/home.ts'
 import { HubServer } from '../hub/hub-server.ts'
 import { bytesOf, FILES, GOLDEN, TOKEN } from '../vectors/golden-home.ts'
 import { dumpCatalog } from './catalog-dump.ts'
+import { GOLDEN, GOLDEN_FILES, GOLDEN_TOKEN, goldenBytes } from './golden-files.ts'
 
 const DAY = 86_400
 
@@ -28,8 +29,8 @@ async function copyOfGolden(name: string): Promise<string> {
 }
 
 async function expectFiles(server: HubServer): Promise<void> {
-  for (const [path, content] of Object.entries(FILES)) {
-    const { status, body } = await server.ask(`/${path}`, { token: TOKEN })
+  for (const [path, content] of Object.entries(GOLDEN_FILES)) {
+    const { status, body } = await server.ask(`/${path}`, { token: GOLDEN_TOKEN })
     expect([path, status, body.equals(content)]).toEqual([path, 200, true])
   }
 }
@@ -40,12 +41,12 @@ test('its layout is known, its token works, every file is pulled whole, a delete
   const opened = await openHome(home, systemClock)
   opened.lock.release()
   const server = await HubServer.start({ home })
-  expect((await server.ask('/api/whoami-v2', { token: TOKEN })).json).toMatchObject({ name: 'golden' })
+  expect((await server.ask('/api/whoami-v2', { token: GOLDEN_TOKEN })).json).toMatchObject({ name: 'golden' })
   await expectFiles(server)
-  expect((await server.ask('/golden/model/resolve/main/config.json', { token: TOKEN })).status).toBe(404)
+  expect((await server.ask('/golden/model/resolve/main/config.json', { token: GOLDEN_TOKEN })).status).toBe(404)
   expect((await server.ask('/golden/secret/resolve/main/lfs.bin')).status).toBe(401)
-  const line = await server.upload('golden/model', 'new.bin', bytesOf('new', 70_000), TOKEN)
-  expect((await server.commit('golden/model', [line], { token: TOKEN })).status).toBe(200)
+  const line = await server.upload('golden/model', 'new.bin', goldenBytes('new', 70_000), GOLDEN_TOKEN)
+  expect((await server.commit('golden/model', [line], { token: GOLDEN_TOKEN })).status).toBe(200)
   expect(await scrubStore(server.parts.store, { bytesPerSecond: 1e12, restart: false })).toMatchObject({
     problemCount: 0,
   })

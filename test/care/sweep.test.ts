@@ -2,9 +2,10 @@
 import { randomBytes } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, expect, test, vi } from 'vitest'
 import { collectGarbage } from '../../src/actions/gc.ts'
 import { ManualClock } from '../../src/base/clock.ts'
+import type { RepoRecord } from '../../src/hub/repo-table.ts'
 import { HubServer } from '../hub/hub-server.ts'
 
 const DAY = 86_400
@@ -109,4 +110,22 @@ test('a repository that cannot be read keeps what it holds and does not stop the
   await rename(join(repository.gitDir, 'objects.away'), join(repository.gitDir, 'objects'))
   expect((await gc()).unreadable).toEqual([])
   expect(await read('broken', 'c.bin')).toBe(200)
+})
+
+test('a deletion that a crash cut short after the row was gone leaves nothing that is held for ever, nor for an hour', async () => {
+  expect((await server.create('half')).status).toBe(200)
+  await pushed('half', 'half.bin', randomBytes(200_000))
+  const { repos } = server.parts.accounts
+  const { id } = repos.find({ type: 'model', namespace: 'alice', name: 'half' }) as RepoRecord
+  const crash = vi.spyOn(repos, 'delete').mockImplementationOnce((opaque) => {
+    repos.delete(opaque)
+    throw new Error('as if the process was killed here')
+  })
+  const body = JSON.stringify({ type: 'model', name: 'half', organization: 'alice' })
+  const headers = { 'content-type': 'application/json' }
+  const reply = await server.ask('/api/repos/delete', { method: 'DELETE', token: server.alice, headers, body })
+  crash.mockRestore()
+  expect([reply.status, repos.findById(id)]).toEqual([500, null])
+  expect(await gc()).toMatchObject({ detached: 1 })
+  expect(await gc()).toMatchObject({ detached: 0 })
 })
