@@ -44,13 +44,10 @@ export function lowSpace(home: string): string[] {
 export async function keepReserve(home: string): Promise<boolean> {
   const path = reservePath(home)
   const temp = `${path}.tmp`
-  // What a killed process left takes room that is counted next.
+  // What a killed process left, or somebody planted, takes room that is counted next.
   await rm(temp, { force: true })
   const { free, total } = await spaceOf(home)
   const bytes = reserveBytes(total)
-  const temp = `${path}.tmp`
-  // What a crash left there, or somebody planted.
-  await rm(temp, { force: true })
   if ((await sizeIfThere(path)) === bytes) return true
   if (free < 2 * bytes) return false
   try {

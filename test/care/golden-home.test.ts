@@ -13,9 +13,8 @@ import { ManualClock, systemClock } from '../../src/base/clock.ts'
 import { silentLog } from '../../src/base/log.ts'
 import { openHome } from '../../src/store/home.ts'
 import { HubServer } from '../hub/hub-server.ts'
-import { bytesOf, FILES, GOLDEN, TOKEN } from '../vectors/golden-home.ts'
+import { GOLDEN, GOLDEN_FILES, GOLDEN_TOKEN, goldenBytes } from '../vectors/golden-home.ts'
 import { dumpCatalog } from './catalog-dump.ts'
-import { GOLDEN, GOLDEN_FILES, GOLDEN_TOKEN, goldenBytes } from './golden-files.ts'
 
 const DAY = 86_400
 

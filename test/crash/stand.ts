@@ -15,7 +15,7 @@ import { type Clock, type ManualClock, systemClock } from '../../src/base/clock.
 import { runFiles } from '../../src/base/config.ts'
 import { silentLog } from '../../src/base/log.ts'
 import { openHome } from '../../src/store/home.ts'
-import { GOLDEN_TOKEN } from '../care/golden-files.ts'
+import { GOLDEN_TOKEN } from '../vectors/golden-home.ts'
 import { Client } from './client.ts'
 import type { Say } from './facts.ts'
 import type { Place } from './place.ts'
@@ -52,7 +52,7 @@ export async function withStand<T>(
 ): Promise<T> {
   const { lock } = await openHome(home, clock)
   try {
-    const health = { version: '0', notReady: async () => [] }
+    const health = { version: '0', notReady: async () => [], checkStored: () => undefined }
     const parts = await compose({ home, allowedHosts: [], health, clock, log: silentLog })
     try {
       await parts.server.listen({ host: '127.0.0.1', port: 0 })

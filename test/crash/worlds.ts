@@ -2,7 +2,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { keepReserve } from '../../src/store/space.ts'
-import { GOLDEN, GOLDEN_FILES } from '../care/golden-files.ts'
+import { GOLDEN, GOLDEN_FILES } from '../vectors/golden-home.ts'
 import { seededBytes } from '../faults/forge.ts'
 import { type Client, sha256, text } from './client.ts'
 import { copyTreeNow } from './copy-tree.ts'

@@ -6,7 +6,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { dumpCatalog } from '../../care/catalog-dump.ts'
 import { send } from '../../farm/http-send.ts'
 import { HubProcess, xorbit } from '../../farm/hub-process.ts'
-import { FILES, GOLDEN, TOKEN } from '../../vectors/golden-home.ts'
+import { GOLDEN, GOLDEN_FILES, GOLDEN_TOKEN } from '../../vectors/golden-home.ts'
 import type { Experiments } from '../experiment.ts'
 import { seededChunks } from '../forge.ts'
 import { assertRefused, type Lab, type Published } from '../lab.ts'
@@ -104,8 +104,8 @@ async function goldenHub(lab: Lab, before: readonly string[] = []): Promise<HubP
 }
 
 async function serveGolden(hub: HubProcess): Promise<void> {
-  for (const [path, content] of Object.entries(FILES)) {
-    const reply = await send(hub.url, `/${path}`, { token: TOKEN })
+  for (const [path, content] of Object.entries(GOLDEN_FILES)) {
+    const reply = await send(hub.url, `/${path}`, { token: GOLDEN_TOKEN })
     assert.ok(reply.body.equals(content), `${path}: ${reply.status}`)
   }
 }
