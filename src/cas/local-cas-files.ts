@@ -34,7 +34,7 @@ export class LocalCasFiles implements CasFiles {
     const { catalog } = this.#holdings
     const hashes = (await catalog.findIndex('sha256', sha256, SAME_SHA256_MAX)) as FileHash[]
     if (hashes.length === 0) return null
-    const rights = await this.#holdings.rightsOf(account)
+    const rights = this.#holdings.rightsOf(account)
     for (const hash of hashes) {
       const file = await this.#holdings.findFile(hash)
       if (file === null || !(await rights.mayReadFile(hash)) || !(await this.#isWhole(file))) continue
