@@ -23,7 +23,7 @@ export function openAccountsDb(path: string): DatabaseSync {
   return openDatabase(path, migrations)
 }
 
-/** One synchronous transaction: all of it, or none when `work` throws. */
+/** One synchronous transaction: all of it, or none when `work` throws. Inside of another it is part of that. */
 export function transact<T>(db: DatabaseSync, work: () => T): T {
-  return transactIn(db, db.location() ?? ':memory:', work)
+  return db.isTransaction ? work() : transactIn(db, db.location() ?? ':memory:', work)
 }

@@ -90,7 +90,7 @@ export class Accounts implements Access {
 
   /** All of `work`, or none of it when it throws. */
   transact<T>(work: () => T): T {
-    return this.#db.isTransaction ? work() : transact(this.#db, work)
+    return transact(this.#db, work)
   }
 
   createUser(name: string, { admin = false }: { admin?: boolean } = {}): User {
