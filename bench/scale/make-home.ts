@@ -25,6 +25,7 @@ import { openHome } from '../../src/store/home.ts'
 import { PAIR_BYTES } from '../../src/xet/constants.ts'
 import { type FileHash, formatHash, type XorbHash } from '../../src/xet/hash.ts'
 import { pack } from '../../test/cas/small-client.ts'
+import { Caller } from './caller.ts'
 import { contentOf } from './content.ts'
 import { type MadeHome, NAMESPACES, RARE_EVERY, type RealRepo } from './plan.ts'
 
@@ -51,7 +52,8 @@ export async function makeHome(path: string, sizes: Sizes, say: (text: string) =
   const health = { version: '0', notReady: async () => [] }
   const parts = await compose({ home: path, allowedHosts: [], health, clock: systemClock, log: silentLog })
   try {
-    const maker = new Maker(parts, sizes)
+    const origin = await parts.server.listen({ host: '127.0.0.1', port: 0 })
+    const maker = new Maker(parts, origin, sizes)
     const files = await maker.putIndex()
     say(`${sizes.chunks} chunks in the index`)
     await maker.putRepos(files)
@@ -61,6 +63,7 @@ export async function makeHome(path: string, sizes: Sizes, say: (text: string) =
     const real = await maker.putRealRepos()
     const pushed = await maker.putPushed()
     say(`${real.length} repositories with files`)
+    maker.close()
     return { large, real, pushed, chunks: maker.someChunks }
   } finally {
     await parts.close()
@@ -71,11 +74,14 @@ export async function makeHome(path: string, sizes: Sizes, say: (text: string) =
 class Maker {
   readonly #parts: Composition
   readonly #sizes: Sizes
+  readonly #origin: string
+  readonly #caller = new Caller()
   readonly #tokens: string[] = []
   readonly someChunks: string[] = []
 
-  constructor(parts: Composition, sizes: Sizes) {
+  constructor(parts: Composition, origin: string, sizes: Sizes) {
     this.#parts = parts
+    this.#origin = origin
     this.#sizes = sizes
     const { accounts } = parts
     for (let i = 0; i < USERS; i++) {
@@ -205,7 +211,7 @@ class Maker {
       const user = `user${i % USERS}`
       const token = this.#tokens[i % USERS] as string
       const seed = `real ${i}`
-      await this.#inject('/api/repos/create', token, { name: `real-${i}`, type: 'model', private: i % 2 === 0 })
+      await this.#post('/api/repos/create', token, { name: `real-${i}`, type: 'model', private: i % 2 === 0 })
       const content = contentOf(seed, bytes)
       await this.#upload(this.#parts.accounts.getUser(user).id, [content])
       const lines = [
@@ -214,7 +220,7 @@ class Maker {
         { key: 'lfsFile', value: { path: 'model.bin', algo: 'sha256', oid: sha256(content), size: bytes } },
       ]
       const body = lines.map((line) => JSON.stringify(line)).join('\n')
-      await this.#inject(`/api/models/${user}/real-${i}/commit/main`, token, body)
+      await this.#post(`/api/models/${user}/real-${i}/commit/main`, token, body)
       made.push({ id: `${user}/real-${i}`, seed, bytes, token })
     }
     return made
@@ -224,17 +230,19 @@ class Maker {
     const made = []
     for (let i = 0; i < this.#sizes.pushers; i++) {
       const token = this.#tokens[i % USERS] as string
-      await this.#inject('/api/repos/create', token, { name: `pushed-${i}`, type: 'model', private: true })
+      await this.#post('/api/repos/create', token, { name: `pushed-${i}`, type: 'model', private: true })
       made.push({ id: `user${i % USERS}/pushed-${i}`, token })
     }
     return made
   }
 
-  async #inject(url: string, token: string, body: string | Record<string, unknown>): Promise<void> {
-    const payload = typeof body === 'string' ? body : JSON.stringify(body)
-    const headers = { authorization: `Bearer ${token}`, host: 'localhost', 'content-type': 'application/json' }
-    const { statusCode, body: text } = await this.#parts.server.inject({ method: 'POST', url, headers, payload })
-    if (statusCode !== 200) throw new Error(`${url}: ${statusCode} ${text.slice(0, 300)}`)
+  close(): void {
+    this.#caller.close()
+  }
+
+  async #post(url: string, token: string, body: string | Record<string, unknown>): Promise<void> {
+    const text = typeof body === 'string' ? body : JSON.stringify(body)
+    await this.#caller.call(`${this.#origin}${url}`, { method: 'POST', token, body: text })
   }
 }
 
