@@ -10,6 +10,7 @@ import type { Log } from '../base/log.ts'
 import { Semaphore } from '../base/semaphore.ts'
 import { Holdings } from '../cas/holdings.ts'
 import { LocalCasFiles } from '../cas/local-cas-files.ts'
+import { inlineRecordWork, type RecordWork } from '../cas/record-work.ts'
 import { GitCommand } from '../git/git-command.ts'
 import { Accounts } from '../hub/accounts.ts'
 import { Repositories } from '../hub/repositories.ts'
@@ -41,9 +42,11 @@ export interface OpenStoreOptions {
   readonly home: string
   readonly clock: Clock
   readonly log: Log
+  /** Who touches every byte; this thread unless given. Closed with the store. */
+  readonly work?: RecordWork
 }
 
-export async function openStore({ home, clock, log }: OpenStoreOptions): Promise<Store> {
+export async function openStore({ home, clock, log, work = inlineRecordWork }: OpenStoreOptions): Promise<Store> {
   await checkCatalogThere(home)
   const accounts = Accounts.open(join(home, 'accounts.db'), clock)
   try {
@@ -54,7 +57,7 @@ export async function openStore({ home, clock, log }: OpenStoreOptions): Promise
         await accounts.epoch.advance(`damage in ${kind} ${name}`)
       },
     })
-    const holdings = new Holdings({ blobs, catalog, access: accounts, clock })
+    const holdings = new Holdings({ blobs, catalog, access: accounts, clock, work })
     const git = await GitCommand.find()
     const repositories = new Repositories(git, join(home, 'repos'))
     await repositories.recover()
@@ -66,6 +69,7 @@ export async function openStore({ home, clock, log }: OpenStoreOptions): Promise
       await repositories.close()
       await catalog.close()
       accounts.close()
+      await work.close()
     }
     // What cares for the store ends first.
     return {

@@ -25,6 +25,7 @@ import { PullRequests } from '../hub/pull-requests.ts'
 import type { QuotaLimits } from '../hub/quotas.ts'
 import { RepoChanges } from '../hub/repo-changes.ts'
 import { WeightHeaders } from '../hub/weight-headers.ts'
+import { startRecordThreads } from './start-record-threads.ts'
 
 export interface Composition {
   readonly store: Store
@@ -60,7 +61,8 @@ export async function compose({
   log,
   lfsParts,
 }: ComposeOptions): Promise<Composition> {
-  const store = await openStore({ home, clock, log })
+  const work = startRecordThreads(log)
+  const store = await openStore({ home, clock, log, work })
   const { accounts, holdings, files, repositories } = store
   accounts.quotas.limit(limits.quotas ?? {})
   const { epoch } = accounts
