@@ -50,7 +50,7 @@ export class LocalCasFiles implements CasFiles {
   async *open(hash: FileHash, range?: ByteRange): AsyncIterable<Uint8Array> {
     const file = await this.#getFile(hash)
     const { start, end } = range ?? { start: 0, end: file.size }
-    const reader = new TermReader(this.#holdings.blobs)
+    const reader = new TermReader(this.#holdings)
     let offset = 0
     for (const term of file.terms()) {
       if (offset >= end) return
