@@ -12,6 +12,7 @@ import { Holdings } from '../cas/holdings.ts'
 import { LocalCasFiles } from '../cas/local-cas-files.ts'
 import { inlineRecordWork, type RecordWork } from '../cas/record-work.ts'
 import { GitCommand } from '../git/git-command.ts'
+import { ownStarter, type ProcessStarter } from '../git/git-process.ts'
 import { Accounts } from '../hub/accounts.ts'
 import { Repositories } from '../hub/repositories.ts'
 import { GitRoots } from '../hub/roots.ts'
@@ -43,10 +44,18 @@ export interface OpenStoreOptions {
   readonly clock: Clock
   readonly log: Log
   /** Who touches every byte; this thread unless given. Closed with the store. */
-  readonly work?: RecordWork
+  readonly work?: RecordWork | undefined
+  /** Who starts git; this process unless given. Closed with the store. */
+  readonly starter?: ProcessStarter | undefined
 }
 
-export async function openStore({ home, clock, log, work = inlineRecordWork }: OpenStoreOptions): Promise<Store> {
+export async function openStore({
+  home,
+  clock,
+  log,
+  work = inlineRecordWork,
+  starter = ownStarter,
+}: OpenStoreOptions): Promise<Store> {
   await checkCatalogThere(home)
   const accounts = Accounts.open(join(home, 'accounts.db'), clock)
   try {
@@ -58,7 +67,7 @@ export async function openStore({ home, clock, log, work = inlineRecordWork }: O
       },
     })
     const holdings = new Holdings({ blobs, catalog, access: accounts, clock, work })
-    const git = await GitCommand.find()
+    const git = await GitCommand.find(process.env.PATH, starter)
     const repositories = new Repositories(git, join(home, 'repos'))
     await repositories.recover()
     const roots = new GitRoots({ accounts, repositories, git })
@@ -70,6 +79,7 @@ export async function openStore({ home, clock, log, work = inlineRecordWork }: O
       await catalog.close()
       accounts.close()
       await work.close()
+      await starter.close()
     }
     // What cares for the store ends first.
     return {

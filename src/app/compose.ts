@@ -7,6 +7,8 @@ import { openStore, type Store } from '../actions/open-store.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import { Metrics } from '../base/metrics.ts'
+import type { RecordWork } from '../cas/record-work.ts'
+import type { ProcessStarter } from '../git/git-process.ts'
 import { actorOf } from '../http/guards/audit.ts'
 import type { RateLimits } from '../http/guards/rate-limit.ts'
 import { originOf } from '../http/origin.ts'
@@ -25,7 +27,6 @@ import { PullRequests } from '../hub/pull-requests.ts'
 import type { QuotaLimits } from '../hub/quotas.ts'
 import { RepoChanges } from '../hub/repo-changes.ts'
 import { WeightHeaders } from '../hub/weight-headers.ts'
-import { startRecordThreads } from './start-record-threads.ts'
 
 export interface Composition {
   readonly store: Store
@@ -49,6 +50,9 @@ export interface ComposeOptions {
   readonly log: Log
   /** Tests make parts small. */
   readonly lfsParts?: LfsPartLimits
+  /** Who touches every byte, and who starts git: this thread and process unless given. Closed with the rest. */
+  readonly work?: RecordWork
+  readonly starter?: ProcessStarter
 }
 
 /** Opens the databases, the blobs and the repositories; the caller holds the lock of the home. */
@@ -60,9 +64,10 @@ export async function compose({
   clock,
   log,
   lfsParts,
+  work,
+  starter,
 }: ComposeOptions): Promise<Composition> {
-  const work = startRecordThreads(log)
-  const store = await openStore({ home, clock, log, work })
+  const store = await openStore({ home, clock, log, work, starter })
   const { accounts, holdings, files, repositories } = store
   accounts.quotas.limit(limits.quotas ?? {})
   const { epoch } = accounts
