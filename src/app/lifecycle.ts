@@ -18,6 +18,7 @@ import { LOCAL_ACTOR } from '../hub/audit-log.ts'
 import { openHome } from '../store/home.ts'
 import { lowSpace } from '../store/space.ts'
 import { WriteProbe } from '../store/write-probe.ts'
+import { collectEarly } from './collect-early.ts'
 import { type Composition, compose, type ServerLimits } from './compose.ts'
 import { sweepDaily } from './daily-sweep.ts'
 import { startRecordThreads } from './start-record-threads.ts'
@@ -68,7 +69,8 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     await tellWhere(path, url)
     reasons.length = 0
     const sweeping = startSweeping(parts)
-    const stopAll = (running: Composition) => sweeping.stop().then(() => stop(running))
+    const stopCollecting = collectEarly()
+    const stopAll = (running: Composition) => sweeping.stop().then(() => stop(running)).finally(stopCollecting)
     return { url, token, tokenFile: runFiles(path).token, home: path, stop: () => stopAll(parts as Composition) }
   } catch (error) {
     await (parts?.close() ?? Promise.all([apart.work.close(), apart.starter.close()]))
