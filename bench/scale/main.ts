@@ -5,7 +5,7 @@
  * home is real. `--quick` is small and asserts what does not depend on the machine's speed.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { cpus, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -78,8 +78,11 @@ async function run(): Promise<Verdict[]> {
   write(`${cpus().length} cores, Node ${process.versions.node}, load average ${loadavg()[0]?.toFixed(1)}`)
   const begun = performance.now()
   const made = await makeHome(hub.home, sizes, (text) => write(`made: ${text}, ${elapsed(begun)} s`))
+  process.env.NODE_OPTIONS = `--import ${new URL('own-delay.ts', import.meta.url)}`
+  process.env.SCALE_DELAY_FILE = join(folder, 'delays.jsonl')
   await hub.start()
-  write(`serves, ${elapsed(begun)} s; ${mib(hub.memory().now)} MiB`)
+  delete process.env.NODE_OPTIONS
+  write(`serves as process ${hub.pid}, ${elapsed(begun)} s; ${mib(hub.memory().now)} MiB`)
   const pages = new Latencies()
   const caller = new Caller()
   const tools = { caller, latencies: pages }
@@ -92,6 +95,7 @@ async function run(): Promise<Verdict[]> {
   report('pages', pages)
 
   write(`\nload: ${pullers} pullers and ${pushers} pushers from ${PROCESSES} processes, ${seconds} s`)
+  const begunLoad = (await readDelays()).length
   const { watch, results } = await load(made)
   const calls = new Latencies()
   for (const { latencies } of results) calls.join(latencies)
@@ -99,6 +103,10 @@ async function run(): Promise<Verdict[]> {
   const errors = results.flatMap((result) => result.errors)
   for (const error of errors.slice(0, 10)) write(`error: ${error}`)
   reportWatch(watch, results)
+  for (const part of (await readDelays()).slice(begunLoad)) {
+    event('delay', { part: JSON.parse(part) })
+    write(`event loop late, of 15 s: ${part}`)
+  }
   const measured = { pages: pages.figures(), treeGrowthBytes, errors, calls: calls.figures() }
   return verdictsOf({ ...measured, samples: watch.samples, delays: watch.delays }, { timed: !isQuick })
 }
@@ -165,6 +173,15 @@ function reportWatch(watch: Watch, results: readonly LoadResult[]): void {
   write(`memory every 30 s: ${minutes.join(' ')} MiB, at its highest ${mib(hub.memory().peak)} MiB`)
   const delays = watch.delays.map(({ p50Ms, p99Ms }) => `${p50Ms.toFixed(1)}/${p99Ms.toFixed(1)}`)
   write(`event loop late, p50/p99 of each part: ${delays.join(' ')} ms\n`)
+}
+
+/** What `own-delay.ts` wrote so far. */
+async function readDelays(): Promise<string[]> {
+  const text = await readFile(join(folder, 'delays.jsonl'), 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return ''
+    throw error
+  })
+  return text.split('\n').filter((line) => line !== '')
 }
 
 function elapsed(begun: number): string {
