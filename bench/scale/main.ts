@@ -78,7 +78,7 @@ async function run(): Promise<Verdict[]> {
   write(`${cpus().length} cores, Node ${process.versions.node}, load average ${loadavg()[0]?.toFixed(1)}`)
   const begun = performance.now()
   const made = await makeHome(hub.home, sizes, (text) => write(`made: ${text}, ${elapsed(begun)} s`))
-  process.env.NODE_OPTIONS = `--import ${new URL('own-delay.ts', import.meta.url)}`
+  process.env.NODE_OPTIONS = `${process.env.SCALE_NODE ?? ''} --import ${new URL('own-delay.ts', import.meta.url)}`
   process.env.SCALE_DELAY_FILE = join(folder, 'delays.jsonl')
   await hub.start()
   delete process.env.NODE_OPTIONS

@@ -70,7 +70,11 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     reasons.length = 0
     const sweeping = startSweeping(parts)
     const stopCollecting = collectEarly()
-    const stopAll = (running: Composition) => sweeping.stop().then(() => stop(running)).finally(stopCollecting)
+    const stopAll = (running: Composition) =>
+      sweeping
+        .stop()
+        .then(() => stop(running))
+        .finally(stopCollecting)
     return { url, token, tokenFile: runFiles(path).token, home: path, stop: () => stopAll(parts as Composition) }
   } catch (error) {
     await (parts?.close() ?? Promise.all([apart.work.close(), apart.starter.close()]))
