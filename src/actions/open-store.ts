@@ -10,7 +10,9 @@ import type { Log } from '../base/log.ts'
 import { Semaphore } from '../base/semaphore.ts'
 import { Holdings } from '../cas/holdings.ts'
 import { LocalCasFiles } from '../cas/local-cas-files.ts'
+import { inlineRecordWork, type RecordWork } from '../cas/record-work.ts'
 import { GitCommand } from '../git/git-command.ts'
+import { ownStarter, type ProcessStarter } from '../git/git-process.ts'
 import { Accounts } from '../hub/accounts.ts'
 import { Repositories } from '../hub/repositories.ts'
 import { GitRoots } from '../hub/roots.ts'
@@ -41,9 +43,19 @@ export interface OpenStoreOptions {
   readonly home: string
   readonly clock: Clock
   readonly log: Log
+  /** Who touches every byte; this thread unless given. Closed with the store. */
+  readonly work?: RecordWork | undefined
+  /** Who starts git; this process unless given. Closed with the store. */
+  readonly starter?: ProcessStarter | undefined
 }
 
-export async function openStore({ home, clock, log }: OpenStoreOptions): Promise<Store> {
+export async function openStore({
+  home,
+  clock,
+  log,
+  work = inlineRecordWork,
+  starter = ownStarter,
+}: OpenStoreOptions): Promise<Store> {
   await checkCatalogThere(home)
   const accounts = Accounts.open(join(home, 'accounts.db'), clock)
   try {
@@ -54,8 +66,8 @@ export async function openStore({ home, clock, log }: OpenStoreOptions): Promise
         await accounts.epoch.advance(`damage in ${kind} ${name}`)
       },
     })
-    const holdings = new Holdings({ blobs, catalog, access: accounts, clock })
-    const git = await GitCommand.find()
+    const holdings = new Holdings({ blobs, catalog, access: accounts, clock, work })
+    const git = await GitCommand.find(process.env.PATH, starter)
     const repositories = new Repositories(git, join(home, 'repos'))
     await repositories.recover()
     const roots = new GitRoots({ accounts, repositories, git })
@@ -66,6 +78,8 @@ export async function openStore({ home, clock, log }: OpenStoreOptions): Promise
       await repositories.close()
       await catalog.close()
       accounts.close()
+      await work.close()
+      await starter.close()
     }
     // What cares for the store ends first.
     return {

@@ -7,6 +7,8 @@ import { openStore, type Store } from '../actions/open-store.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import { Metrics } from '../base/metrics.ts'
+import type { RecordWork } from '../cas/record-work.ts'
+import type { ProcessStarter } from '../git/git-process.ts'
 import { actorOf } from '../http/guards/audit.ts'
 import type { Pace } from '../http/guards/pace.ts'
 import type { RateLimits } from '../http/guards/rate-limit.ts'
@@ -50,6 +52,9 @@ export interface ComposeOptions {
   /** Tests make parts small and windows short. */
   readonly lfsParts?: LfsPartLimits
   readonly pace?: Pace
+  /** Who touches every byte, and who starts git: this thread and process unless given. Closed with the rest. */
+  readonly work?: RecordWork
+  readonly starter?: ProcessStarter
 }
 
 /** Opens the databases, the blobs and the repositories; the caller holds the lock of the home. */
@@ -62,8 +67,10 @@ export async function compose({
   log,
   lfsParts,
   pace,
+  work,
+  starter,
 }: ComposeOptions): Promise<Composition> {
-  const store = await openStore({ home, clock, log })
+  const store = await openStore({ home, clock, log, work, starter })
   const { accounts, holdings, files, repositories } = store
   accounts.quotas.limit(limits.quotas ?? {})
   const { epoch } = accounts

@@ -11,6 +11,7 @@ import { type Clock, systemClock } from '../base/clock.ts'
 import { runFiles } from '../base/config.ts'
 import type { Log } from '../base/log.ts'
 import { VERSION } from '../base/version.ts'
+import { HelperStarter } from '../git/helper-starter.ts'
 import { DRAIN_MS } from '../http/limits.ts'
 import { parsePublicUrl, setPublicUrl } from '../http/origin.ts'
 import type { Accounts } from '../hub/accounts.ts'
@@ -19,9 +20,11 @@ import { type Home, openHome } from '../store/home.ts'
 import { HomeWatch } from '../store/home-watch.ts'
 import { lowSpace } from '../store/space.ts'
 import { WriteProbe } from '../store/write-probe.ts'
+import { collectEarly } from './collect-early.ts'
 import { type Composition, compose, type ServerLimits } from './compose.ts'
 import { connectionsMax } from './connection-limit.ts'
 import { sweepDaily } from './daily-sweep.ts'
+import { startRecordThreads } from './start-record-threads.ts'
 
 const PRIVATE = 0o600
 const FIRST_TOKEN_NAME = 'first'
@@ -56,12 +59,13 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
   const reasons: string[] = ['starting']
   const probe = new WriteProbe(join(runFiles(path).folder, 'probe'), clock)
   const notReady = async () => [...reasons, ...lowSpace(path), ...(await probe.failure())]
+  const apart = { work: startRecordThreads(log), starter: new HelperStarter() }
   let parts: Composition | null = null
   try {
     const watch = new HomeWatch(path)
     const health = { version: VERSION, notReady, checkStored: () => watch.check() }
     const allowedHosts = [...options.allowedHosts, options.host].map((name) => name.toLowerCase())
-    parts = await compose({ home: path, allowedHosts, health, limits: options.limits, clock, log })
+    parts = await compose({ home: path, allowedHosts, health, limits: options.limits, clock, log, ...apart })
     const token = await firstToken(path, parts.accounts, options.firstUser)
     checkExposure(options.host, parts.accounts)
     if (options.publicUrl !== undefined) setPublicUrl(parts.server, parsePublicUrl(options.publicUrl))
@@ -69,10 +73,15 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     await tellWhere(path, url)
     reasons.length = 0
     const sweeping = startSweeping(parts, () => watch.check())
-    const stopAll = (running: Composition) => sweeping.stop().then(() => stop(running))
+    const stopCollecting = collectEarly()
+    const stopAll = (running: Composition) =>
+      sweeping
+        .stop()
+        .then(() => stop(running))
+        .finally(stopCollecting)
     return { url, token, tokenFile: runFiles(path).token, home: path, stop: () => stopAll(parts as Composition) }
   } catch (error) {
-    await parts?.close()
+    await (parts?.close() ?? Promise.all([apart.work.close(), apart.starter.close()]))
     home.lock.release()
     throw error
   }

@@ -35,7 +35,7 @@ export class LocalCasFiles implements CasFiles {
     const { catalog } = this.#holdings
     const hashes = (await catalog.findIndex('sha256', sha256, SAME_SHA256_MAX)) as FileHash[]
     if (hashes.length === 0) return null
-    const rights = await this.#holdings.rightsOf(account)
+    const rights = this.#holdings.rightsOf(account)
     for (const hash of hashes) {
       const file = await this.#holdings.findFile(hash)
       if (file === null || !(await rights.mayReadFile(hash)) || !(await isWhole(this.#holdings, file))) continue
@@ -51,7 +51,7 @@ export class LocalCasFiles implements CasFiles {
   async *open(hash: FileHash, range?: ByteRange): AsyncIterable<Uint8Array> {
     const file = await this.#getFile(hash)
     const { start, end } = range ?? { start: 0, end: file.size }
-    const reader = new TermReader(this.#holdings.blobs)
+    const reader = new TermReader(this.#holdings)
     let offset = 0
     for (const term of file.terms()) {
       if (offset >= end) return

@@ -2,16 +2,15 @@
  * The checks on one file of an uploaded shard: each term against the stored chunk lists, its verification hash, the file
  * hash over all chunks, and later the SHA-256 over the stored bytes. Works in slices on packed lists.
  */
-import { createHash } from 'node:crypto'
 import { AppError } from '../base/app-error.ts'
 import { HASH_BYTES } from '../xet/constants.ts'
 import { type FileHash, verificationHashOfBytes, type XorbHash } from '../xet/hash.ts'
 import { MerkleFold } from '../xet/merkle.ts'
 import type { FileView, Term } from '../xet/shard-reader.ts'
 import { FileEntry, FileEntryBuilder } from './file-entry.ts'
+import { hashFile } from './hash-file.ts'
 import { findDamaged, type Holdings, type Xorb } from './holdings.ts'
 import type { Pacer } from './pacer.ts'
-import { TermReader } from './read-term.ts'
 
 const NO_CLAIM = '0'.repeat(2 * HASH_BYTES)
 /** Chunks folded between two looks at the clock: about 0.2 ms. */
@@ -71,20 +70,8 @@ export async function verifySha256(
   pacer: Pacer,
   onBytes: (count: number) => void,
 ): Promise<void> {
-  const sha256 = createHash('sha256')
-  const pass = async () => {
-    const reader = new TermReader(holdings.blobs, { trusted: true })
-    for (const term of entry.terms()) {
-      const xorb = await getXorb(holdings, term.xorb)
-      for await (const plain of reader.read(xorb, term)) {
-        sha256.update(plain)
-        onBytes(plain.length)
-        if (pacer.isDue) await pacer.pause()
-      }
-    }
-  }
-  await holdings.sha256Passes.run(pass, 1, pacer.signal)
-  const actual = sha256.digest('hex')
+  const pass = () => hashFile(holdings, entry, { pacer, onBytes, getXorb: ({ xorb }) => getXorb(holdings, xorb) })
+  const actual = await holdings.sha256Passes.run(pass, 1, pacer.signal)
   if (actual !== file.sha256) {
     throw refused('SHA256_MISMATCH', `File ${hash} has SHA-256 ${actual}, the shard claims ${file.sha256}`)
   }

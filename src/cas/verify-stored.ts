@@ -9,11 +9,11 @@ import type { ScrubKind } from '../store/scrub.ts'
 import { ChunkList } from '../xet/chunk-list.ts'
 import { decompress } from '../xet/compression.ts'
 import { CHUNK_HEADER_BYTES } from '../xet/constants.ts'
-import { chunkHash, type FileHash, hashBytes } from '../xet/hash.ts'
+import { chunkHash, type FileHash, hashBytes, type XorbHash } from '../xet/hash.ts'
 import { MerkleFold } from '../xet/merkle.ts'
+import { hashFile } from './hash-file.ts'
 import { findDamaged, type Holdings } from './holdings.ts'
 import { Pacer } from './pacer.ts'
-import { TermReader } from './read-term.ts'
 
 interface Verdict {
   readonly bytes: number
@@ -83,21 +83,19 @@ async function verifyFile(holdings: Holdings, name: string): Promise<Verdict> {
   const hash = name as FileHash
   const [file, expected] = [await holdings.findFile(hash), await holdings.findSha256(hash)]
   if (file === null || expected === null) return { bytes: 0, problems: [] }
-  const pacer = new Pacer(holdings.clock)
-  const reader = new TermReader(holdings.blobs, { trusted: true })
-  const sha256 = createHash('sha256')
-  for (const term of file.terms()) {
-    const xorb = await holdings.findXorb(term.xorb)
-    if (xorb === null) return { bytes: 0, problems: [`xorb ${term.xorb} of it is lost: push the file again`] }
-    if (findDamaged(xorb, term.start, term.end) !== null) {
-      return { bytes: 0, problems: [`xorb ${term.xorb} of it is damaged: push the file again`] }
-    }
-    for await (const plain of reader.read(xorb, term)) {
-      sha256.update(plain)
-      if (pacer.isDue) await pacer.pause()
+  for (const { xorb: of, start, end } of file.terms()) {
+    const xorb = await holdings.findXorb(of)
+    if (xorb === null) return { bytes: 0, problems: [`xorb ${of} of it is lost: push the file again`] }
+    if (findDamaged(xorb, start, end) !== null) {
+      return { bytes: 0, problems: [`xorb ${of} of it is damaged: push the file again`] }
     }
   }
-  const isSame = sha256.digest('hex') === expected
+  const getXorb = async ({ xorb }: { xorb: XorbHash }) => {
+    const found = await holdings.findXorb(xorb)
+    if (found === null) throw new AppError('not-found', 'BLOB_NOT_FOUND', `No xorb ${xorb} is stored`)
+    return found
+  }
+  const isSame = (await hashFile(holdings, file, { pacer: new Pacer(holdings.clock), getXorb })) === expected
   return { bytes: file.size, problems: isSame ? [] : ['its bytes have another SHA-256 than was verified'] }
 }
 

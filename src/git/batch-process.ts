@@ -4,7 +4,8 @@
  */
 import assert from 'node:assert'
 import { AppError } from '../base/app-error.ts'
-import { type GitCommand, type GitProcess, keepText } from './git-command.ts'
+import { type GitCommand, keepText } from './git-command.ts'
+import type { GitProcess } from './git-process.ts'
 import { findOid, type Oid } from './oid.ts'
 
 const IDLE_MS = 10_000

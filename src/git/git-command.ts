@@ -3,13 +3,13 @@
  * no system or user configuration, no hooks, no file system monitor, no network, an explicit repository, and limits of
  * time and output. What others named stands behind `--end-of-options` or on standard input, never where options go.
  */
-import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { constants } from 'node:fs'
 import { access } from 'node:fs/promises'
 import { isAbsolute, join } from 'node:path'
-import type { Readable, Writable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import { AppError } from '../base/app-error.ts'
 import { Semaphore } from '../base/semaphore.ts'
+import { type GitProcess, ownStarter, type ProcessStarter } from './git-process.ts'
 
 const TIMEOUT_MS = 120_000
 const OUTPUT_BYTES_MAX = 256 * 1024 * 1024
@@ -35,8 +35,6 @@ const SETTINGS = [
   'protocol.allow=never',
   'safe.bareRepository=explicit',
 ]
-
-export type GitProcess = ChildProcessByStdio<Writable, Readable, Readable>
 
 export interface GitCall {
   /** Absolute path of a bare repository; null only for `init` and `version`. */
@@ -64,24 +62,26 @@ export class GitCommand {
   readonly program: string
   readonly version: readonly [number, number]
   readonly #settings: readonly string[]
+  readonly #starter: ProcessStarter
   readonly #running = new Semaphore(PROCESSES_MAX)
 
-  private constructor(program: string, version: readonly [number, number]) {
+  private constructor(program: string, version: readonly [number, number], starter: ProcessStarter) {
     this.program = program
     this.version = version
+    this.#starter = starter
     const fsync = isAtLeast(version, FSYNC_SETTING_SINCE) ? 'core.fsync=all' : 'core.fsyncObjectFiles=true'
     this.#settings = [...SETTINGS, fsync].flatMap((setting) => ['-c', setting])
   }
 
   /** Looks along `path` (default: PATH) and asks the program its version. */
-  static async find(path: string = process.env.PATH ?? ''): Promise<GitCommand> {
+  static async find(path: string = process.env.PATH ?? '', starter: ProcessStarter = ownStarter): Promise<GitCommand> {
     for (const folder of path.split(':').filter(isAbsolute)) {
       const program = join(folder, 'git')
       if (!(await isProgram(program))) continue
-      const { stdout } = await new GitCommand(program, OLDEST).run({ gitDir: null, args: ['version'] })
+      const { stdout } = await new GitCommand(program, OLDEST, starter).run({ gitDir: null, args: ['version'] })
       const [, major, minor] = /^git version (\d+)\.(\d+)/.exec(stdout.toString()) ?? []
       const version = [Number(major), Number(minor)] as const
-      if (major !== undefined && isAtLeast(version, OLDEST)) return new GitCommand(program, version)
+      if (major !== undefined && isAtLeast(version, OLDEST)) return new GitCommand(program, version, starter)
     }
     throw new AppError('usage', 'GIT_NOT_FOUND', `No git ${OLDEST.join('.')} or newer in PATH: install git`)
   }
@@ -89,12 +89,12 @@ export class GitCommand {
   /** Starts a process whose streams the caller serves and whose end it awaits. */
   start({ gitDir, args, env }: GitCall): GitProcess {
     const where = gitDir === null ? [] : [`--git-dir=${gitDir}`]
-    const child = spawn(this.program, [...this.#settings, ...where, ...args], {
+    return this.#starter.start({
+      program: this.program,
+      args: [...this.#settings, ...where, ...args],
       env: { ...cleanEnvironment(), ...env },
       cwd: gitDir ?? '/',
-      stdio: ['pipe', 'pipe', 'pipe'],
     })
-    return child
   }
 
   /** Runs to the end. Any exit status but 0 and `answers` throws. */

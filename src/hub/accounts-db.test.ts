@@ -30,7 +30,7 @@ test('a database of the first version opens with its users, tokens and repositor
     ['root', true],
   ])
   expect(accounts.listTokens()).toMatchObject([{ id: 't1', repos: null, expiresMs: null }])
-  expect(await accounts.readableRepos('u1')).toEqual(['r1'])
+  expect(await accounts.filterReadable('u1', ['r1', 'r2'])).toEqual(['r1'])
   expect(accounts.repos.find(parseRepoId('ann/X'))?.id).toBe('r1')
   expect(accounts.quotas.bytesOf('ann')).toBe(0)
   accounts.close()

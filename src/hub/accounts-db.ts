@@ -7,6 +7,7 @@ import { openDatabase, transact as transactIn } from '../store/sqlite-database.t
 import { COLLABORATION_SCHEMA } from './collaboration-schema.ts'
 import { AUDIT } from './migrations/audit.ts'
 import { FIRST } from './migrations/first.ts'
+import { LISTING_INDEXES } from './migrations/listing-indexes.ts'
 import { ORGANISATIONS } from './migrations/organisations.ts'
 import { REPO_USAGE } from './migrations/repo-usage.ts'
 import { TOKEN_LIMITS } from './migrations/token-limits.ts'
@@ -14,7 +15,7 @@ import { TOKEN_LIMITS } from './migrations/token-limits.ts'
 /** What is at place N makes a database of version N + 1 out of one of version N. */
 const MIGRATIONS: readonly string[] = [
   ...[FIRST, COLLABORATION_SCHEMA],
-  ...[ORGANISATIONS, TOKEN_LIMITS, AUDIT, REPO_USAGE],
+  ...[ORGANISATIONS, TOKEN_LIMITS, AUDIT, REPO_USAGE, LISTING_INDEXES],
 ]
 
 /** Opens or makes the database at `path` (`:memory:` for tests). */
@@ -23,7 +24,7 @@ export function openAccountsDb(path: string): DatabaseSync {
   return openDatabase(path, migrations)
 }
 
-/** One synchronous transaction: all of it, or none when `work` throws. */
+/** One synchronous transaction: all of it, or none when `work` throws. Inside of another it is part of that. */
 export function transact<T>(db: DatabaseSync, work: () => T): T {
-  return transactIn(db, db.location() ?? ':memory:', work)
+  return db.isTransaction ? work() : transactIn(db, db.location() ?? ':memory:', work)
 }

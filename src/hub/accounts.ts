@@ -90,7 +90,7 @@ export class Accounts implements Access {
 
   /** All of `work`, or none of it when it throws. */
   transact<T>(work: () => T): T {
-    return this.#db.isTransaction ? work() : transact(this.#db, work)
+    return transact(this.#db, work)
   }
 
   createUser(name: string, { admin = false }: { admin?: boolean } = {}): User {
@@ -210,18 +210,21 @@ export class Accounts implements Access {
   }
 
   /** `account` is a caller's, or what `repoAccount` gives. The same repositories whose files the caller may read. */
-  async readableRepos(account: string): Promise<readonly string[]> {
-    if (account === ANONYMOUS_ACCOUNT) return this.repos.listReadable({ namespaces: [] }, null)
-    if (account.startsWith(repoAccount(''))) {
-      const repo = account.slice(repoAccount('').length)
-      return this.repos.has(repo) ? [repo] : []
-    }
+  async filterReadable(account: string, repos: readonly string[]): Promise<readonly string[]> {
+    if (account === ANONYMOUS_ACCOUNT) return this.repos.filterReadable(repos, { namespaces: [] }, null)
+    const sole = this.soleRepo(account)
+    if (sole !== null) return repos.includes(sole) && this.repos.has(sole) ? [sole] : []
     const limited = this.#tokens.findByAccount(account)
-    if (limited !== null) return this.repos.listReadable(visibilityOf(limited), limited.user)
+    if (limited !== null) return this.repos.filterReadable(repos, visibilityOf(limited), limited.user)
     const owner = ownerOf(this.#db.prepare('SELECT * FROM users WHERE id = ?').get(account))
     if (owner === null) return []
     const roles = this.#orgs.rolesOf(owner)
-    return this.repos.listReadable(visibilityOf({ admin: owner.admin, roles, only: null }), owner.id)
+    return this.repos.filterReadable(repos, visibilityOf({ admin: owner.admin, roles, only: null }), owner.id)
+  }
+
+  soleRepo(account: string): string | null {
+    const prefix = repoAccount('')
+    return account.startsWith(prefix) ? account.slice(prefix.length) : null
   }
 
   #createOwner(name: string, { kind, admin }: Pick<Owner, 'kind' | 'admin'>): Owner {

@@ -45,13 +45,19 @@ export interface ListedRepo {
 
 /** Found by filters; a card may have more. */
 const TAGS_MAX = 500
-/** Repositories of a tag that are looked up one by one rather than met while walking all in order. */
+/** Repositories that have something and are looked up one by one rather than met while walking all in order. */
 const RARE_MAX = 2_000
 /** What orders, and what tells equal ones apart: both out of one index. */
 const COLUMNS = {
   created: ['repos.seq', 'repos.seq'],
   modified: ['repo_facts.modified_ms', 'repo_facts.rowid'],
 } as const
+
+const OF_TAG = 'SELECT repo_id FROM repo_tags WHERE tag = ?'
+const HAS_TAG = 'EXISTS (SELECT 1 FROM repo_tags WHERE tag = ? AND repo_tags.repo_id = repos.id)'
+const PIPELINE = "json_extract(repo_facts.summary, '$.pipeline_tag')"
+const OF_PIPELINE = "SELECT repo_id FROM repo_facts WHERE json_extract(summary, '$.pipeline_tag') = ?"
+const OF_PARAMETERS = 'SELECT repo_id FROM repo_facts WHERE parameters BETWEEN ? AND ?'
 
 const START = { value: -1, seq: -1 }
 const END = { value: Number.MAX_SAFE_INTEGER, seq: Number.MAX_SAFE_INTEGER }
@@ -88,7 +94,7 @@ export class RepoFactsTable {
 
   /** `last` is where a next page continues, null at the end. */
   list(query: RepoQuery): { repos: ListedRepo[]; last: { value: number; seq: number } | null } {
-    const { where, values } = conditionsOf(query, (tag) => this.#isRare(tag))
+    const { where, values } = conditionsOf(query, this.#findNamed(query), (rows, values) => this.#isRare(rows, values))
     const [column, tie] = COLUMNS[query.sort]
     const order = query.ascending ? 'asc' : 'desc'
     const sql = `SELECT repos.*, ${column} AS place, ${tie} AS tie, repo_facts.commit_oid, repo_facts.modified_ms, repo_facts.bytes,
@@ -103,15 +109,34 @@ export class RepoFactsTable {
     }
   }
 
-  #isRare(tag: string): boolean {
-    const sql = 'SELECT COUNT(*) AS found FROM (SELECT 1 FROM repo_tags WHERE tag = ? LIMIT ?)'
-    return Number(this.#db.prepare(sql).get(tag, RARE_MAX + 1)?.found) <= RARE_MAX
+  /**
+   * Those whose keys have all that is searched for, when they are few: out of an index alone, and without cutting the
+   * type off each key. More than those whose names have it.
+   */
+  #findNamed({ type, search }: RepoQuery): number[] | null {
+    if (search.length === 0) return null
+    const parts = search.map((part) => part.toLowerCase())
+    const sql = `SELECT seq FROM repos WHERE key > ? AND key < ? AND ${search.map(() => 'instr(key, ?) > 0').join(' AND ')} LIMIT ?`
+    // The character behind a slash ends what begins with the type.
+    const rows = this.#db.prepare(sql).all(`${type}/`, `${type}0`, ...parts, RARE_MAX + 1)
+    return rows.length > RARE_MAX ? null : rows.map(({ seq }) => Number(seq))
   }
+
+  #isRare(ids: string, values: readonly (string | number)[]): boolean {
+    const sql = `SELECT COUNT(*) AS found FROM (${ids} LIMIT ?)`
+    return Number(this.#db.prepare(sql).get(...values, RARE_MAX + 1)?.found) <= RARE_MAX
+  }
+}
+
+/** Keys are `type/namespace/name`, in lower case. */
+function hasInName(type: RepoType): string {
+  return `instr(substr(repos.key, ${type.length + 2}), ?) > 0`
 }
 
 function conditionsOf(
   query: RepoQuery,
-  isRare: (tag: string) => boolean,
+  named: readonly number[] | null,
+  isRare: (ids: string, values: readonly (string | number)[]) => boolean,
 ): { where: string[]; values: (string | number | null)[] } {
   const where: string[] = []
   const values: (string | number | null)[] = []
@@ -119,18 +144,24 @@ function conditionsOf(
     where.push(condition)
     values.push(...given)
   }
+  /** `ids` finds those that have it out of an index, `condition` looks at one that is met. */
+  const addEither = (ids: string, condition: string, ...given: readonly (string | number)[]) => {
+    add(isRare(ids, given) ? `repos.id IN (${ids})` : condition, ...given)
+  }
   add('repos.type = ?', query.type)
   add(VISIBLE, ...visibleValues(query))
   if (query.author !== null) add('repos.owner_key = ?', query.author.toLowerCase())
-  for (const part of query.search) add("instr(lower(repos.namespace || '/' || repos.name), ?) > 0", part.toLowerCase())
-  for (const tag of query.tags.map((name) => name.toLowerCase())) {
-    if (isRare(tag)) add('repos.id IN (SELECT repo_id FROM repo_tags WHERE tag = ?)', tag)
-    else add('EXISTS (SELECT 1 FROM repo_tags WHERE tag = ? AND repo_tags.repo_id = repos.id)', tag)
+  if (named !== null) add('repos.seq IN (SELECT value FROM json_each(?))', JSON.stringify(named))
+  for (const part of query.search) add(hasInName(query.type), part.toLowerCase())
+  for (const tag of query.tags) addEither(OF_TAG, HAS_TAG, tag.toLowerCase())
+  // The plus keeps its index out of it: what many have is met in the listing's own order.
+  if (query.pipeline !== null) addEither(OF_PIPELINE, `+${PIPELINE} = ?`, query.pipeline)
+  if (query.gated === true) addEither('SELECT id FROM repos WHERE gated IS NOT NULL', 'repos.gated IS NOT NULL')
+  if (query.gated === false) add('repos.gated IS NULL')
+  if (query.parameters !== null) {
+    const { min, max } = query.parameters
+    addEither(OF_PARAMETERS, '+repo_facts.parameters BETWEEN ? AND ?', min, max)
   }
-  if (query.pipeline !== null) add("json_extract(repo_facts.summary, '$.pipeline_tag') = ?", query.pipeline)
-  if (query.gated !== null) add(`repos.gated IS ${query.gated ? 'NOT ' : ''}NULL`)
-  if (query.parameters !== null)
-    add('repo_facts.parameters BETWEEN ? AND ?', query.parameters.min, query.parameters.max)
   // Also for a first page: it makes the order's index the way in.
   const { value, seq } = query.after ?? (query.ascending ? START : END)
   add(`(${COLUMNS[query.sort].join(', ')}) ${query.ascending ? '>' : '<'} (?, ?)`, value, seq)

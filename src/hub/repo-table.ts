@@ -111,16 +111,17 @@ export class RepoTable {
   }
 
   /**
-   * Opaque ids of the repositories whose files may be read: public ones that are not gated, and of those that a limit to
+   * Those of the given opaque ids whose files may be read: public ones that are not gated, and of those that a limit to
    * ids leaves the visible ones, and public ones that let the user in.
    */
-  listReadable(visible: Visibility, user: string | null): string[] {
+  filterReadable(repos: readonly string[], visible: Visibility, user: string | null): string[] {
     const [all, owners, anyId, ids] = visibleValues(visible) as [number, string, number, string]
-    const sql = `SELECT id FROM repos WHERE (private = 0 AND gated IS NULL) OR (
-      (? OR id IN (SELECT value FROM json_each(?))) AND (
-        ? OR owner_key IN (SELECT value FROM json_each(?)) OR (
-          private = 0 AND id IN (SELECT repo_id FROM access_requests WHERE user_id = ? AND status = 'accepted'))))`
-    const rows = this.#db.prepare(sql).all(anyId, ids, all, owners, user)
+    const sql = `SELECT id FROM repos WHERE id IN (SELECT value FROM json_each(?)) AND (
+      (private = 0 AND gated IS NULL) OR (
+        (? OR id IN (SELECT value FROM json_each(?))) AND (
+          ? OR owner_key IN (SELECT value FROM json_each(?)) OR (private = 0 AND EXISTS (
+            SELECT 1 FROM access_requests WHERE repo_id = repos.id AND user_id = ? AND status = 'accepted')))))`
+    const rows = this.#db.prepare(sql).all(JSON.stringify(repos), anyId, ids, all, owners, user)
     return rows.map((row) => String(row.id))
   }
 

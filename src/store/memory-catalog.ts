@@ -54,6 +54,16 @@ export class MemoryCatalog implements Catalog {
     return false
   }
 
+  async *listAbove(target: string, prefix: string): AsyncIterable<readonly string[]> {
+    let level = new Set([target])
+    for (let step = 0; step < PATH_STEPS_MAX; step++) {
+      level = new Set([...level].flatMap((name) => [...(this.#holders.get(name) ?? [])]))
+      const found = [...level].filter((name) => name.startsWith(prefix))
+      if (found.length > 0) yield found
+      for (const name of found) level.delete(name)
+    }
+  }
+
   async leaseUntil(holder: string, target: string): Promise<number> {
     return this.#leases.get(pairOf(holder, target)) ?? 0
   }

@@ -25,6 +25,12 @@ const batch: fc.Arbitrary<Batch> = fc.record({
 })
 const question = fc.tuple(name, name, fc.subarray(['a', 'b', 'c', 'd', 'e']), fc.integer({ min: 1, max: 4 }))
 
+async function namesAbove(catalog: Catalog, target: string, prefix: string): Promise<string[]> {
+  const found = new Set<string>()
+  for await (const page of catalog.listAbove(target, prefix)) for (const name of page) found.add(name)
+  return [...found].sort()
+}
+
 async function answer(catalog: Catalog, [a, b, several, limit]: [string, string, string[], number]) {
   const records: unknown[] = []
   for await (const { key, value } of catalog.listRecords(a)) records.push([key, [...value]])
@@ -34,6 +40,7 @@ async function answer(catalog: Catalog, [a, b, several, limit]: [string, string,
     index: await catalog.findIndex(a, b, limit),
     holders: await catalog.findHolders(a, limit),
     path: await catalog.hasPath(several, a),
+    above: await namesAbove(catalog, a, b),
     lease: await catalog.leaseUntil(a, b),
   }
 }

@@ -3,9 +3,10 @@
  * keys, a busy timeout, and its migrations run. The version is SQLite's `user_version`; a newer file is refused.
  */
 import { chmodSync } from 'node:fs'
-import { DatabaseSync } from 'node:sqlite'
+import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { AppError } from '../base/app-error.ts'
 import { explainSqlite } from '../base/sqlite-failure.ts'
+import { BoundedCache } from './bounded-cache.ts'
 
 export interface Migration {
   /** Brings the file to this version from the one below; versions count up from 1 without gaps. */
@@ -16,9 +17,28 @@ export interface Migration {
 const BUSY_MS = 5000
 const PRIVATE = 0o600
 
+/** Different statements of a program; listings put theirs together from conditions. */
+const STATEMENTS_MAX = 500
+
+/**
+ * Compiles each statement once: that takes longer than most of them run. Statements are shared, so they are run to their
+ * end by `get`, `all` or `run`, never stepped by `iterate`.
+ */
+class PreparedDatabase extends DatabaseSync {
+  readonly #statements = new BoundedCache<StatementSync>(STATEMENTS_MAX)
+
+  override prepare(sql: string): StatementSync {
+    const known = this.#statements.find(sql)
+    if (known !== undefined) return known
+    const statement = super.prepare(sql)
+    this.#statements.put(sql, statement, 1)
+    return statement
+  }
+}
+
 export function openDatabase(path: string, migrations: readonly Migration[]): DatabaseSync {
   return explained(path, () => {
-    const db = new DatabaseSync(path, { timeout: BUSY_MS })
+    const db = new PreparedDatabase(path, { timeout: BUSY_MS })
     try {
       // SQLite gives its log the mode of the file.
       if (path !== ':memory:') chmodSync(path, PRIVATE)

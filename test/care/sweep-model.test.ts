@@ -64,7 +64,7 @@ async function checkPromises(model: Model, { cas, clock }: Real): Promise<void> 
     if (until <= clock.nowSeconds()) continue
     const [who = '', xorb = ''] = key.split(' ')
     expect([key, (await cas.holdings.findXorb(xorb as never)) !== null]).toEqual([key, true])
-    expect([key, await (await cas.holdings.rightsOf(who)).mayUseXorb(xorb as never)]).toEqual([key, true])
+    expect([key, await cas.holdings.rightsOf(who).mayUseXorb(xorb as never)]).toEqual([key, true])
   }
   for (const [key, until] of model.files) {
     if (until <= clock.nowSeconds()) continue

@@ -107,7 +107,7 @@ function xorbs(create: CreateHoldings): void {
     expect(await codeOf(acceptXorb(holdings, 'ann', a.hash, segmentsOf(b.body)))).toBe('XORB_HASH_MISMATCH')
     await acceptXorb(holdings, 'ann', a.hash, segmentsOf(a.body))
     expect(await codeOf(acceptXorb(holdings, 'bob', a.hash, segmentsOf(b.body)))).toBe('XORB_HASH_MISMATCH')
-    expect(await (await holdings.rightsOf('bob')).mayUseXorb(a.hash)).toBe(false)
+    expect(await holdings.rightsOf('bob').mayUseXorb(a.hash)).toBe(false)
     expect(await codeOf(acceptXorb(holdings, 'ann', '0'.repeat(64) as XorbHash, segmentsOf()))).toBe('XORB_EMPTY')
   })
 

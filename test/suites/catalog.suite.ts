@@ -67,6 +67,34 @@ function pathsAndLeases(create: () => Promise<Catalog>): void {
     expect(await catalog.findHolders('xorb:x', 5)).toEqual(['file:a'])
   })
 
+  test('lists what is above a name by one to three references, each page of the wanted prefix', async () => {
+    const catalog = await create()
+    const above = async (target: string) => {
+      const found = new Set<string>()
+      for await (const page of catalog.listAbove(target, 'repo:')) for (const name of page) found.add(name)
+      return [...found].sort()
+    }
+    const many = Array.from({ length: 1000 }, (_, i) => `repo:${String(i).padStart(4, '0')}`)
+    const files = Array.from({ length: 700 }, (_, i) => `file:${i}`)
+    await catalog.write({
+      references: [
+        ...many.map((from) => ({ from, to: 'file:shared' })),
+        { from: 'file:shared', to: 'xorb:x' },
+        ...files.map((from) => ({ from, to: 'xorb:x' })),
+        { from: 'zoo:1', to: 'file:5' },
+        { from: 'repo:far', to: 'zoo:1' },
+        { from: 'repo:near', to: 'file:699' },
+        { from: 'repo:above', to: 'repo:far' },
+        { from: 'xorb:x', to: 'chunk:c' },
+      ],
+    })
+    expect(await above('file:shared')).toEqual(many)
+    expect(await above('file:0')).toEqual([])
+    expect(await above('xorb:x')).toEqual([...many, 'repo:far', 'repo:near'])
+    expect(await above('chunk:c')).toEqual([...many, 'repo:near'])
+    expect(await above('unknown')).toEqual([])
+  })
+
   test('a circle of references ends', async () => {
     const catalog = await create()
     await catalog.write({

@@ -32,7 +32,7 @@ async function isUsable({ holdings }: CasService, account: string, text: string)
   const hash = parseHash<'xorb'>(text)
   const xorb = await holdings.findXorb(hash)
   if (xorb === null || xorb.info.damaged.length > 0) return false
-  if (!(await (await holdings.rightsOf(account)).mayUseXorb(hash))) return false
+  if (!(await holdings.rightsOf(account).mayUseXorb(hash))) return false
   await holdings.announce(account, [hash])
   return true
 }

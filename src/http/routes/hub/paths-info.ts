@@ -27,7 +27,7 @@ export function pathsInfoRoutes(app: FastifyInstance, hub: HubService): void {
       const found = [paths].flat().flatMap((path) => listing.find(path.replace(/\/$/, '')) ?? [])
       reply.header('x-repo-commit', snapshot.commit)
       const open = mayReadFiles(hub.accounts, caller, snapshot.repo)
-      return entriesJson(snapshot, found, { expand: expand === true || isTrue(expand), open })
+      return entriesJson(snapshot, found, { expand: expand === true || isTrue(expand), open, clock: hub.clock })
     })
   }
 }

@@ -1,4 +1,6 @@
 /** Entries of a tree as answers show them. */
+import type { Clock } from '../../../base/clock.ts'
+import { Pacer } from '../../../cas/pacer.ts'
 import type { CommitInfo } from '../../../git/history.ts'
 import type { FileEntry, RepoEntry } from '../../../hub/repo-listing.ts'
 import type { Snapshot } from '../../../hub/repo-reader.ts'
@@ -8,24 +10,35 @@ const UNSCANNED = { status: 'unscanned', avScan: { status: 'unscanned' }, pickle
 /** As long as a hash, and none: clients leave it alone. */
 const HASH_MASKED = '*'.repeat(64)
 
+const TOGETHER = 100
+
 export interface EntriesOptions {
   readonly expand: boolean
   /** Whether the asker may read the files, and so learn their hashes. */
   readonly open: boolean
+  readonly clock: Clock
 }
 
 /** `sizes` of the file itself; `xetHash` only for what the CAS holds intact. */
 export async function entriesJson(snapshot: Snapshot, entries: readonly RepoEntry[], options: EntriesOptions) {
-  const { expand, open } = options
+  const { expand, open, clock } = options
   const last = expand ? await snapshot.findLastCommits(entries.map(({ path }) => path)) : null
-  return Promise.all(entries.map((entry) => entryJson(snapshot, entry, { last, open })))
+  const pacer = new Pacer(clock)
+  const shown: Record<string, unknown>[] = []
+  // Some at a time: what is written for their large files shares a transaction, and others are answered in between.
+  for (let start = 0; start < entries.length; start += TOGETHER) {
+    const some = entries.slice(start, start + TOGETHER).map((entry) => entryJson(snapshot, entry, { last, open }))
+    shown.push(...(await Promise.all(some)))
+    if (pacer.isDue) await pacer.pause()
+  }
+  return shown
 }
 
 async function entryJson(
   snapshot: Snapshot,
   entry: RepoEntry,
   { last, open }: { last: ReadonlyMap<string, CommitInfo> | null; open: boolean },
-) {
+): Promise<Record<string, unknown>> {
   const commit = last?.get(entry.path)
   const expanded = commit === undefined ? {} : { lastCommit: commitJson(commit) }
   const { type, oid, path } = entry

@@ -29,7 +29,7 @@ export function treeRoutes(app: FastifyInstance, hub: HubService): void {
       const page = await pageOf(hub, request, { type, route })
       reply.header('x-repo-commit', page.snapshot.commit)
       if (page.next !== null) reply.header('link', `<${page.next}>; rel="next"`)
-      return entriesJson(page.snapshot, page.entries, page)
+      return entriesJson(page.snapshot, page.entries, { ...page, clock: hub.clock })
     })
   }
 }

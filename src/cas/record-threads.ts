@@ -1,0 +1,173 @@
+/**
+ * RecordWork by threads. Bytes are handed over and given back, never copied. A thread has few tasks at a time, further
+ * ones wait in order. A thread that ends fails what it was doing, kind `busy`, and is replaced; the others go on.
+ */
+import { once } from 'node:events'
+import type { MessagePort, Worker } from 'node:worker_threads'
+import { AppError, type ErrorKind } from '../base/app-error.ts'
+import type { Log } from '../base/log.ts'
+import { Semaphore } from '../base/semaphore.ts'
+import type { DecodedRecords, HashedRecords, RecordWork, Sha256Pass } from './record-work.ts'
+
+/** One runs, the others are there when it ends. */
+const TASKS_PER_THREAD = 4
+
+export type Task =
+  | { readonly verb: 'hash'; readonly records: Uint8Array<ArrayBuffer>; readonly firstIndex: number }
+  | { readonly verb: 'decode'; readonly records: Uint8Array<ArrayBuffer>; readonly pairs: Uint8Array }
+  | { readonly verb: 'sha256'; readonly pass: number; readonly records: Uint8Array }
+  | { readonly verb: 'digest' | 'forget'; readonly pass: number }
+
+export interface TaskMessage {
+  readonly id: number
+  readonly task: Task
+}
+
+export interface Answer {
+  readonly id: number
+  readonly value?: unknown
+  readonly error?: WireError
+}
+
+/** An AppError as it passes between threads; anything else is a bug and only its text passes. */
+export interface WireError {
+  readonly kind: ErrorKind | null
+  readonly code: string
+  readonly message: string
+  readonly data: Readonly<Record<string, unknown>>
+}
+
+export interface RecordThreadsOptions {
+  readonly count: number
+  /** Starts a thread that runs `serveRecordWork`. */
+  start(): Worker
+  readonly log: Log
+}
+
+interface Waiting {
+  resolve(value: unknown): void
+  reject(error: unknown): void
+}
+
+export class RecordThreads implements RecordWork {
+  readonly #options: RecordThreadsOptions
+  readonly #threads: Thread[] = []
+  readonly #turns: Semaphore
+  #passes = 0
+  #isClosed = false
+
+  constructor(options: RecordThreadsOptions) {
+    this.#options = options
+    this.#turns = new Semaphore(options.count * TASKS_PER_THREAD)
+    for (let i = 0; i < options.count; i++) this.#threads.push(this.#startThread(i))
+  }
+
+  hash(records: Uint8Array<ArrayBuffer>, firstIndex: number): Promise<HashedRecords> {
+    const task = { verb: 'hash', records, firstIndex } as const
+    return this.#turns.run(() => this.#leastBusy().ask(task, records)) as Promise<HashedRecords>
+  }
+
+  decode(records: Uint8Array<ArrayBuffer>, pairs: Uint8Array): Promise<DecodedRecords> {
+    const task = { verb: 'decode', records, pairs } as const
+    return this.#turns.run(() => this.#leastBusy().ask(task, records)) as Promise<DecodedRecords>
+  }
+
+  openSha256(): Sha256Pass {
+    // The state of a pass lies in its thread.
+    const thread = this.#leastBusy()
+    const pass = this.#passes++
+    const ask = (task: Task, moved?: Uint8Array) => this.#turns.run(() => thread.ask(task, moved))
+    return {
+      add: (records) => ask({ verb: 'sha256', pass, records }, records) as Promise<void>,
+      digest: () => ask({ verb: 'digest', pass }) as Promise<string>,
+      close: () => thread.tell({ verb: 'forget', pass }),
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await Promise.all(this.#threads.map((thread) => thread.end()))
+  }
+
+  #startThread(place: number): Thread {
+    return new Thread(this.#options.start(), (error) => {
+      if (this.#isClosed) return
+      this.#options.log.error({ err: error }, 'a thread that checks bytes ended: another takes its place')
+      this.#threads[place] = this.#startThread(place)
+    })
+  }
+
+  #leastBusy(): Thread {
+    return this.#threads.reduce((best, one) => (one.tasks < best.tasks ? one : best))
+  }
+}
+
+class Thread {
+  readonly #worker: Worker
+  readonly #waiting = new Map<number, Waiting>()
+  #ids = 0
+  #lost: AppError | null = null
+
+  constructor(worker: Worker, onEnd: (error: AppError) => void) {
+    this.#worker = worker
+    let reason: unknown = null
+    worker.on('message', (answer: Answer) => this.#take(answer))
+    worker.on('error', (error) => {
+      reason = error
+    })
+    worker.on('messageerror', (error) => {
+      reason = error
+      void worker.terminate()
+    })
+    worker.once('exit', () => {
+      const message = 'The thread that checked these bytes ended: send them again'
+      const lost = new AppError('busy', 'CHECK_INTERRUPTED', message, { cause: reason })
+      this.#lost = lost
+      for (const { reject } of this.#waiting.values()) reject(lost)
+      this.#waiting.clear()
+      onEnd(lost)
+    })
+  }
+
+  get tasks(): number {
+    return this.#waiting.size
+  }
+
+  /** `moved` belongs to the thread from here on. */
+  ask(task: Task, moved?: Uint8Array): Promise<unknown> {
+    if (this.#lost !== null) return Promise.reject(this.#lost)
+    return new Promise((resolve, reject) => {
+      const id = this.#ids++
+      this.#waiting.set(id, { resolve, reject })
+      this.#worker.postMessage(
+        { id, task } satisfies TaskMessage,
+        moved === undefined ? [] : [moved.buffer as ArrayBuffer],
+      )
+    })
+  }
+
+  /** Without an answer. */
+  tell(task: Task): void {
+    if (this.#lost === null) this.#worker.postMessage({ id: -1, task } satisfies TaskMessage)
+  }
+
+  async end(): Promise<void> {
+    if (this.#lost !== null) return
+    const ended = once(this.#worker, 'exit')
+    await this.#worker.terminate()
+    await ended
+  }
+
+  #take({ id, value, error }: Answer): void {
+    const waiting = this.#waiting.get(id)
+    this.#waiting.delete(id)
+    if (error === undefined) waiting?.resolve(value)
+    else waiting?.reject(errorOf(error))
+  }
+}
+
+function errorOf({ kind, code, message, data }: WireError): Error {
+  return kind === null ? new Error(message) : new AppError(kind, code, message, { data })
+}
+
+export type RecordPort = Pick<MessagePort, 'on' | 'postMessage'>
