@@ -49,7 +49,7 @@ const LFS_FILES_MAX = 1_000
 
 export async function makeHome(path: string, sizes: Sizes, say: (text: string) => void): Promise<MadeHome> {
   const home = await openHome(path, systemClock)
-  const health = { version: '0', notReady: async () => [] }
+  const health = { version: '0', notReady: async () => [], checkStored: () => undefined }
   const parts = await compose({ home: path, allowedHosts: [], health, clock: systemClock, log: silentLog })
   try {
     const origin = await parts.server.listen({ host: '127.0.0.1', port: 0 })
