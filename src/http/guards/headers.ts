@@ -1,6 +1,7 @@
 /**
  * What headers say before a handler sees a request: few of them, and a body as it is. Nothing here decompresses, so a
- * body that is packed could only be misread; the small one that unpacks to gigabytes is refused like every other.
+ * body that is packed could only be misread; the small one that unpacks to gigabytes is refused like every other. A route
+ * that has to unpack (git packs its questions) must bound what comes out, and be exempted here by name.
  */
 import type { FastifyRequest } from 'fastify'
 import { AppError } from '../../base/app-error.ts'
