@@ -25,6 +25,7 @@ import type { World } from './worlds.ts'
 const PROGRAM = fileURLToPath(new URL('scenario-program.ts', import.meta.url))
 /** Each of these would be a state of its own. */
 const TORN_EVERY = 10
+const TORN_AT = 7
 const CHECK_MS_MAX = 180_000
 
 export interface Point {
@@ -107,7 +108,7 @@ export async function* powerPoints(bench: Bench, selection: Selection): AsyncGen
     const at = call === null ? 'the end' : `${call.name} ${call.path.slice(world.length)}`
     for (const cut of CUTS) {
       const name = `${scenario.name} power ${k} ${cut}`
-      if (!selection.wants(k) || selection.isDone(name) || (cut === 'torn' && k % TORN_EVERY !== 0)) continue
+      if (!selection.wants(k) || selection.isDone(name) || (cut === 'torn' && k % TORN_EVERY !== TORN_AT)) continue
       const found = model.cut(cut, k)
       const isKnown = !isNew(seen, found, facts)
       const after = join(scratch, 'after-the-cut')
