@@ -44,12 +44,15 @@ export async function untilClosed(socket: Socket, ms: number): Promise<string | 
   const parts: Buffer[] = []
   socket.on('data', (part: Buffer) => parts.push(part))
   if (socket.closed) return ''
-  const late = AbortSignal.timeout(ms)
-  const closed = once(socket, 'close', { signal: late }).then(
-    () => true,
-    () => false,
-  )
-  return (await closed) ? Buffer.concat(parts).toString('latin1') : null
+  const isClosed = await new Promise<boolean>((resolve) => {
+    const timer = setTimeout(() => resolve(false), ms)
+    // A reset is an end like any other.
+    socket.once('close', () => {
+      clearTimeout(timer)
+      resolve(true)
+    })
+  })
+  return isClosed ? Buffer.concat(parts).toString('latin1') : null
 }
 
 /** Lets this process hold `count` open files; throws where the system forbids it. */

@@ -14,7 +14,8 @@ import { assertRefused, JSON_TYPE, type Lab } from '../lab.ts'
 const FASTER = 30
 /** Readers are given more time than senders. */
 const FASTEST = 60
-const DROPPED_MS = 20_000
+/** Its clock runs fast, its processor does not: a busy machine needs more of ours. */
+const DROPPED_MS = 90_000
 const STEADY_BYTES_PER_SECOND = (FASTER * 1_000_000) / 8
 const ENDLESS_MEMORY_MAX = 256 << 20
 
@@ -52,11 +53,12 @@ async function dropsSlowBodies(lab: Lab): Promise<string> {
     assert.notEqual(end, null, `1 byte a second is still taken for ${path}`)
     return (systemClock.monotonicMs() - begun) * FASTER
   })
-  const steady = lab.putXorb(cas, hash, atPace(body))
-  const reply = await steady
-  assert.equal(reply.status, 200, `a steady upload: ${reply.status} ${reply.body}`)
-  const lasted = ((systemClock.monotonicMs() - begun) * FASTER) / 1000
-  const slowest = Math.max(...(await Promise.all(dropped))) / 1000
+  const steady = lab.putXorb(cas, hash, atPace(body)).then((reply) => {
+    assert.equal(reply.status, 200, `a steady upload: ${reply.status} ${reply.body}`)
+    return (systemClock.monotonicMs() - begun) * FASTER
+  })
+  const [lastedMs, ...droppedMs] = await Promise.all([steady, ...dropped])
+  const [lasted, slowest] = [lastedMs / 1000, Math.max(...droppedMs) / 1000]
   return `1 B/s dropped within ${Math.round(slowest)} s, 1 Mbit/s taken for ${Math.round(lasted)} s`
 }
 
@@ -212,21 +214,21 @@ async function dropsReadersThatStandStill(lab: Lab): Promise<string> {
   for (const socket of readers) socket.pause().write(head)
   const steady = await connectTo(lab.hub.url)
   steady.pause().write(head)
-  const taken = takeSlowly(steady, file.content.length)
-  const end = systemClock.monotonicMs() + DROPPED_MS
   // The slow one holds its connection and its file.
-  while (lab.openFiles() > before + 4) {
-    assert.ok(
-      systemClock.monotonicMs() < end,
-      `${lab.openFiles() - before} files are still held for readers that stand still`,
-    )
-    await pause(50)
-  }
+  const [taken] = await Promise.all([takeSlowly(steady, file.content.length), untilDropped(lab, before + 4)])
   const grown = growth()
   for (const socket of readers) socket.destroy()
   assert.ok(grown < READERS * HELD_BYTES_MAX, `memory grew by ${grown >> 20} MiB for ${READERS} readers`)
-  assert.ok((await taken).subarray(-file.content.length).equals(file.content), 'the slow reader got other bytes')
+  assert.ok(taken.subarray(-file.content.length).equals(file.content), 'the slow reader got other bytes')
   return `memory +${grown >> 20} MiB for ${READERS} readers`
+}
+
+async function untilDropped(lab: Lab, files: number): Promise<void> {
+  const end = systemClock.monotonicMs() + DROPPED_MS
+  while (lab.openFiles() > files) {
+    assert.ok(systemClock.monotonicMs() < end, `${lab.openFiles()} files are open: readers that stand still hold them`)
+    await pause(50)
+  }
 }
 
 /** Some bytes every now and then, at a pace far below the sender's. */
