@@ -69,7 +69,7 @@ try {
     event('verdict', { ...verdict })
     write(`${verdict.holds ? 'holds' : 'FAILS'}  ${verdict.line}: ${verdict.found}`)
   }
-  process.stdout.write(`scale: ${verdicts.length - failed} passed, ${failed} failed\n`)
+  write(`scale: ${verdicts.length - failed} passed, ${failed} failed`)
   process.exitCode = failed === 0 ? 0 : 1
 } finally {
   await hub.stop()
@@ -80,7 +80,7 @@ async function run(): Promise<Verdict[]> {
   write(`${cpus().length} cores, Node ${process.versions.node}, load average ${loadavg()[0]?.toFixed(1)}`)
   const begun = systemClock.monotonicMs()
   const made = await makeHome(hub.home, sizes, (text) => write(`made: ${text}, ${elapsed(begun)} s`))
-  process.env.NODE_OPTIONS = `${process.env.SCALE_NODE ?? ''} --import ${new URL('own-delay.ts', import.meta.url)}`
+  process.env.NODE_OPTIONS = `--import ${new URL('own-delay.ts', import.meta.url)}`
   process.env.SCALE_DELAY_FILE = join(folder, 'delays.jsonl')
   await hub.start()
   delete process.env.NODE_OPTIONS
