@@ -3,9 +3,11 @@
  * Reads a plan (a file's path is its argument) and prints `ready`; after a line on its standard input it works for the
  * plan's seconds, then prints its result as one line.
  */
+
 import { readFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { installBestKernels } from '../../src/app/install-kernels.ts'
+import { systemClock } from '../../src/base/clock.ts'
 import { Caller } from './caller.ts'
 import { Latencies } from './latencies.ts'
 import type { LoadPlan, LoadResult } from './plan.ts'
@@ -27,11 +29,11 @@ const pushers = Array.from(
 process.stdout.write('ready\n')
 for await (const _line of createInterface({ input: process.stdin })) break
 
-const until = performance.now() + plan.seconds * 1000
+const until = systemClock.monotonicMs() + plan.seconds * 1000
 const errors: string[] = []
 
 async function repeat(round: () => Promise<void>): Promise<void> {
-  while (performance.now() < until) {
+  while (systemClock.monotonicMs() < until) {
     try {
       await round()
     } catch (error) {

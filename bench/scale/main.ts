@@ -4,6 +4,7 @@
  * was measured and whether each line of the promise holds; exit code 1 when one does not. `make-home.ts` says what of the
  * home is real. `--quick` is small and asserts what does not depend on the machine's speed.
  */
+
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { cpus, loadavg, tmpdir } from 'node:os'
@@ -12,6 +13,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { installBestKernels } from '../../src/app/install-kernels.ts'
+import { systemClock } from '../../src/base/clock.ts'
 import { HubProcess } from '../../test/farm/hub-process.ts'
 import { Caller } from './caller.ts'
 import { Latencies } from './latencies.ts'
@@ -67,7 +69,7 @@ try {
     event('verdict', { ...verdict })
     write(`${verdict.holds ? 'holds' : 'FAILS'}  ${verdict.line}: ${verdict.found}`)
   }
-  process.stdout.write(`scale: ${verdicts.length - failed} passed, ${failed} failed\n`)
+  write(`scale: ${verdicts.length - failed} passed, ${failed} failed`)
   process.exitCode = failed === 0 ? 0 : 1
 } finally {
   await hub.stop()
@@ -76,9 +78,9 @@ try {
 
 async function run(): Promise<Verdict[]> {
   write(`${cpus().length} cores, Node ${process.versions.node}, load average ${loadavg()[0]?.toFixed(1)}`)
-  const begun = performance.now()
+  const begun = systemClock.monotonicMs()
   const made = await makeHome(hub.home, sizes, (text) => write(`made: ${text}, ${elapsed(begun)} s`))
-  process.env.NODE_OPTIONS = `${process.env.SCALE_NODE ?? ''} --import ${new URL('own-delay.ts', import.meta.url)}`
+  process.env.NODE_OPTIONS = `--import ${new URL('own-delay.ts', import.meta.url)}`
   process.env.SCALE_DELAY_FILE = join(folder, 'delays.jsonl')
   await hub.start()
   delete process.env.NODE_OPTIONS
@@ -185,5 +187,5 @@ async function readDelays(): Promise<string[]> {
 }
 
 function elapsed(begun: number): string {
-  return ((performance.now() - begun) / 1000).toFixed(1)
+  return ((systemClock.monotonicMs() - begun) / 1000).toFixed(1)
 }

@@ -2,8 +2,10 @@
  * Loaded into the server by `NODE_OPTIONS=--import`: how late its timers run, and how much of that is the thread's own
  * work. On a machine that others share, the rest is waiting for a processor. A line of JSON for every part of a run.
  */
+
 import { appendFileSync } from 'node:fs'
 import { isMainThread } from 'node:worker_threads'
+import { systemClock } from '../../src/base/clock.ts'
 
 const file = process.env.SCALE_DELAY_FILE
 const LOOK_MS = 10
@@ -21,10 +23,10 @@ if (isMainThread && file !== undefined && process.argv.includes('serve')) {
     return (user + system) / 1000
   }
   let looks: Late[] = []
-  let before = { at: performance.now(), cpu: cpuMs() }
+  let before = { at: systemClock.monotonicMs(), cpu: cpuMs() }
   let partEnds = before.at + PART_MS
   setInterval(() => {
-    const now = { at: performance.now(), cpu: cpuMs() }
+    const now = { at: systemClock.monotonicMs(), cpu: cpuMs() }
     const wall = Math.max(now.at - before.at - LOOK_MS, 0)
     looks.push({ wall, own: Math.min(wall, now.cpu - before.cpu) })
     before = now

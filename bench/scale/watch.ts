@@ -1,6 +1,8 @@
 /** What the server's process uses while it is under load: memory every second, the event loop's delay every minute. */
+
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { systemClock } from '../../src/base/clock.ts'
 import type { HubProcess } from '../../test/farm/hub-process.ts'
 import { Caller } from './caller.ts'
 
@@ -23,7 +25,7 @@ export class Watch {
   readonly delays: LoopDelay[] = []
   readonly #hub: HubProcess
   readonly #caller = new Caller()
-  readonly #begun = performance.now()
+  readonly #begun = systemClock.monotonicMs()
   readonly #stop = new AbortController()
   readonly #cpuBefore: number
   #running: Promise<void> = Promise.resolve()
@@ -72,7 +74,7 @@ export class Watch {
   }
 
   #seconds(): number {
-    return (performance.now() - this.#begun) / 1000
+    return (systemClock.monotonicMs() - this.#begun) / 1000
   }
 }
 

@@ -9,6 +9,8 @@ export const STORED_MEANINGS: Readonly<Record<string, string>> = {
   CAS_TOKEN_BAD: 'The CAS token is missing, forged, or of another address. Ask the Hub for one.',
   CAS_TOKEN_EXPIRED: 'The CAS token has expired. Ask the Hub for another.',
   CAS_TOKEN_READ_ONLY: 'The CAS token may only read. Ask the Hub for a write token.',
+  CHECK_INTERRUPTED:
+    'The thread that checked the bytes ended. Nothing of them was kept or sent on; send or fetch them again.',
   CHUNK_DAMAGED:
     'A stored chunk is damaged and quarantined, so the file is not delivered. Push the file again to repair it.',
   CHUNK_UNKNOWN: 'No xorb with this chunk is known to this account. Clients then send the chunk.',

@@ -167,7 +167,7 @@ function timedOut({ args, gitDir }: GitCall, ms: number): AppError {
   return new AppError('timeout', 'GIT_TIMEOUT', `git ${args[0]} took more than ${ms} ms in ${gitDir}`)
 }
 
-function tooMuchOutput({ args, gitDir }: GitCall, bytes: number): AppError {
+export function tooMuchOutput({ args, gitDir }: GitCall, bytes: number): AppError {
   return new AppError('too-large', 'GIT_OUTPUT_TOO_LARGE', `git ${args[0]} gave more than ${bytes} bytes in ${gitDir}`)
 }
 

@@ -65,7 +65,7 @@ function serve(message: Exclude<ToHelper, { verb: 'start' }>, one: Running | und
   }
 }
 
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined)
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined)
 process.on('message', take)
 process.on('disconnect', () => {
   for (const { child } of running.values()) child.kill('SIGKILL')

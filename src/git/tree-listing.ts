@@ -1,7 +1,7 @@
 /** The whole tree of a commit, by one git call. */
 import assert from 'node:assert'
 import { AppError } from '../base/app-error.ts'
-import type { GitCommand } from './git-command.ts'
+import { type GitCommand, gitFailed, keepText, tooMuchOutput } from './git-command.ts'
 import { type Oid, parseOid } from './oid.ts'
 
 export interface TreeEntry {
@@ -18,29 +18,54 @@ export interface TreeEntry {
 const LIST_BYTES_MAX = 512 * 1024 * 1024
 /** Files and folders: each is kept in memory while its commit is in use. */
 export const TREE_PATHS_MAX = 800_000
+const LIST_MS = 120_000
 
-/** Files and folders below the root in git's order, which puts a folder before what it holds. Submodules are left out. */
+/**
+ * Files and folders below the root in git's order, which puts a folder before what it holds. Submodules are left out.
+ * Lines are read as git writes them, so that a tree of a hundred thousand neither lies in memory twice nor stops others.
+ */
 export async function listTree(git: GitCommand, gitDir: string, tree: Oid): Promise<TreeEntry[]> {
-  const args = ['ls-tree', '-r', '-t', '-l', '-z', '--full-tree', tree]
-  const { stdout } = await git.run({ gitDir, args }, { outputBytesMax: LIST_BYTES_MAX })
-  checkCount(stdout)
-  const entries: TreeEntry[] = []
-  for (let start = 0; start < stdout.length; ) {
-    const end = stdout.indexOf(0, start)
-    const entry = parseEntry(stdout.toString('utf8', start, end))
+  const call = { gitDir, args: ['ls-tree', '-r', '-t', '-l', '-z', '--full-tree', tree] }
+  const child = git.start(call)
+  const stderr = keepText(child.stderr)
+  const exit = new Promise<number>((resolve) => child.once('close', (code) => resolve(code ?? -1)))
+  child.once('error', (error) => stderr.push(error.message))
+  child.stdin.on('error', (error) => stderr.push(error.message))
+  child.stdin.end()
+  const timer = setTimeout(() => child.kill('SIGKILL'), LIST_MS)
+  try {
+    const entries: TreeEntry[] = []
+    let bytes = 0
+    let rest: Buffer = Buffer.alloc(0)
+    for await (const part of child.stdout) {
+      bytes += (part as Buffer).length
+      if (bytes > LIST_BYTES_MAX) throw tooMuchOutput(call, LIST_BYTES_MAX)
+      rest = takeEntries(rest.length === 0 ? (part as Buffer) : Buffer.concat([rest, part as Buffer]), entries)
+      if (entries.length > TREE_PATHS_MAX) throw tooManyPaths()
+    }
+    const code = await exit
+    if (code !== 0) throw gitFailed(call, code, stderr.join(''))
+    return entries
+  } finally {
+    clearTimeout(timer)
+    child.kill('SIGKILL')
+  }
+}
+
+/** What is behind the last whole line. */
+function takeEntries(bytes: Buffer, entries: TreeEntry[]): Buffer {
+  let start = 0
+  for (let end = bytes.indexOf(0); end >= 0; end = bytes.indexOf(0, start)) {
+    const entry = parseEntry(bytes.toString('utf8', start, end))
     if (entry !== null) entries.push(entry)
     start = end + 1
   }
-  return entries
+  return bytes.subarray(start)
 }
 
-/** Before anything is made of them. */
-function checkCount(listed: Buffer): void {
-  let count = 0
-  for (let at = listed.indexOf(0); at >= 0; at = listed.indexOf(0, at + 1)) count++
-  if (count <= TREE_PATHS_MAX) return
-  const message = `The revision holds ${count} files and folders, more than the ${TREE_PATHS_MAX} that are served`
-  throw new AppError('too-large', 'REVISION_TOO_LARGE', message)
+function tooManyPaths(): AppError {
+  const message = `The revision holds more files and folders than the ${TREE_PATHS_MAX} that are served`
+  return new AppError('too-large', 'REVISION_TOO_LARGE', message)
 }
 
 function parseEntry(line: string): TreeEntry | null {

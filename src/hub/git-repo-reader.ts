@@ -3,6 +3,7 @@
  * of pointers, and kept while there is room: it never changes. A large file's bytes are those that this repository holds
  * in the CAS under the pointer's SHA-256, whoever asks.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { ByteRange } from '../base/byte-range.ts'
 import type { CasFiles, StoredFile } from '../cas/cas-files.ts'
 import type { AttributesFile } from '../git/attributes.ts'
@@ -25,6 +26,8 @@ import { candidatesOf } from './revision.ts'
 
 /** Paths kept over all commits, about 300 bytes each. */
 const LISTED_PATHS_MAX = 200_000
+/** Entries read before others are answered. */
+const LISTED_TOGETHER = 1_000
 const POINTERS_MAX = 200_000
 const ATTRIBUTE_FILES_MAX = 100
 const ATTRIBUTES_BYTES_MAX = 256 * 1024
@@ -84,7 +87,13 @@ export class GitRepoReader implements RepoReader {
   async #readListing(repository: Repository, commit: Oid): Promise<RepoListing> {
     try {
       const entries = await repository.listTree(commit)
-      const listing = new RepoListing(await Promise.all(entries.map((entry) => this.#toEntry(repository, entry))))
+      const listed: RepoEntry[] = []
+      for (let start = 0; start < entries.length; start += LISTED_TOGETHER) {
+        const some = entries.slice(start, start + LISTED_TOGETHER)
+        listed.push(...(await Promise.all(some.map((entry) => this.#toEntry(repository, entry)))))
+        await nextTurn()
+      }
+      const listing = new RepoListing(listed)
       this.#listings.put(commit, listing, entries.length + 1)
       return listing
     } finally {
