@@ -14,6 +14,7 @@ import { inlineRecordWork, type RecordWork } from '../cas/record-work.ts'
 import { GitCommand } from '../git/git-command.ts'
 import { ownStarter, type ProcessStarter } from '../git/git-process.ts'
 import { Accounts } from '../hub/accounts.ts'
+import { recoverMoves } from '../hub/recover-moves.ts'
 import { Repositories } from '../hub/repositories.ts'
 import { GitRoots } from '../hub/roots.ts'
 import { sizeIfThere } from '../store/blob-file.ts'
@@ -70,6 +71,7 @@ export async function openStore({
     const git = await GitCommand.find(process.env.PATH, starter)
     const repositories = new Repositories(git, join(home, 'repos'))
     await repositories.recover()
+    await recoverMoves(accounts, repositories)
     const roots = new GitRoots({ accounts, repositories, git })
     if (!(await keepReserve(home))) log.warn({ home }, 'the disk is too full for the reserve that cleaning needs')
     const files = new LocalCasFiles(holdings)
