@@ -6,6 +6,7 @@ import { RECONSTRUCTION_EXPERIMENTS } from './experiments/c-reconstruction.ts'
 import { outlivesClockJumps } from './experiments/e-clock.ts'
 import { CRASH_EXPERIMENTS } from './experiments/e-crash.ts'
 import { DISK_EXPERIMENTS } from './experiments/e-disk.ts'
+import { EXTREME_EXPERIMENTS } from './experiments/e-extremes.ts'
 import { HOME_EXPERIMENTS } from './experiments/e-homes.ts'
 import { meetsLimits } from './experiments/e-limits.ts'
 import { PROCESS_EXPERIMENTS } from './experiments/e-process.ts'
@@ -22,6 +23,7 @@ import { SENDER_EXPERIMENTS } from './experiments/g-senders.ts'
 import { TOGETHER_EXPERIMENTS } from './experiments/g-together.ts'
 import { DAEMON_EXPERIMENTS } from './experiments/j-daemon.ts'
 import { SERVER_EXPERIMENTS } from './experiments/j-processes.ts'
+import { SURROUNDINGS_EXPERIMENTS } from './experiments/o-surroundings.ts'
 
 export const EXPERIMENTS: Experiments = {
   ...XORB_EXPERIMENTS,
@@ -30,6 +32,7 @@ export const EXPERIMENTS: Experiments = {
   ...DISK_EXPERIMENTS,
   E4: meetsLimits,
   ...PROCESS_EXPERIMENTS,
+  ...EXTREME_EXPERIMENTS,
   ...CRASH_EXPERIMENTS,
   ...HOME_EXPERIMENTS,
   ...STORED_EXPERIMENTS,
@@ -46,4 +49,5 @@ export const EXPERIMENTS: Experiments = {
   ...TOGETHER_EXPERIMENTS,
   ...DAEMON_EXPERIMENTS,
   ...SERVER_EXPERIMENTS,
+  ...SURROUNDINGS_EXPERIMENTS,
 }
