@@ -59,7 +59,7 @@ export class RecordThreads implements RecordWork {
   constructor(options: RecordThreadsOptions) {
     this.#options = options
     this.#turns = new Semaphore(options.count * TASKS_PER_THREAD)
-    for (let i = 0; i < options.count; i++) this.#threads.push(this.#startThread(i))
+    for (let i = 0; i < options.count; i++) this.#threads.push(this.#startThread())
   }
 
   hash(records: Uint8Array<ArrayBuffer>, firstIndex: number): Promise<HashedRecords> {
@@ -89,15 +89,17 @@ export class RecordThreads implements RecordWork {
     await Promise.all(this.#threads.map((thread) => thread.end()))
   }
 
-  #startThread(place: number): Thread {
+  #startThread(): Thread {
     return new Thread(this.#options.start(), (error) => {
-      if (this.#isClosed) return
-      this.#options.log.error({ err: error }, 'a thread that checks bytes ended: another takes its place')
-      this.#threads[place] = this.#startThread(place)
+      if (!this.#isClosed) this.#options.log.error({ err: error }, 'a thread that checks bytes ended')
     })
   }
 
+  /** One that has ended is replaced when it is needed: one that cannot even begin is not begun again and again. */
   #leastBusy(): Thread {
+    for (const [place, thread] of this.#threads.entries()) {
+      if (thread.isLost && !this.#isClosed) this.#threads[place] = this.#startThread()
+    }
     return this.#threads.reduce((best, one) => (one.tasks < best.tasks ? one : best))
   }
 }
@@ -129,6 +131,10 @@ class Thread {
     })
   }
 
+  get isLost(): boolean {
+    return this.#lost !== null
+  }
+
   get tasks(): number {
     return this.#waiting.size
   }
@@ -138,11 +144,11 @@ class Thread {
     if (this.#lost !== null) return Promise.reject(this.#lost)
     return new Promise((resolve, reject) => {
       const id = this.#ids++
-      this.#waiting.set(id, { resolve, reject })
       this.#worker.postMessage(
         { id, task } satisfies TaskMessage,
         moved === undefined ? [] : [moved.buffer as ArrayBuffer],
       )
+      this.#waiting.set(id, { resolve, reject })
     })
   }
 
