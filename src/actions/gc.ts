@@ -9,6 +9,8 @@ export interface GcOptions {
   readonly dryRun: boolean
   /** Skips the waits, to free a full disk; clients that rely on what they were told ask anew. */
   readonly now: boolean
+  /** Before anything is changed, when a full disk has got room again. Not in a dry run. */
+  readonly onBegin?: (() => void) | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -37,10 +39,13 @@ export function collectGarbage(store: Store, options: GcOptions): Promise<GcRepo
   return store.care.run(() => collect(store, options), 1, options.signal)
 }
 
-async function collect(store: Store, { dryRun, now: skipWaits, signal }: GcOptions): Promise<GcReport> {
+async function collect(store: Store, { dryRun, now: skipWaits, onBegin, signal }: GcOptions): Promise<GcReport> {
   const { home, holdings, roots, catalog, accounts } = store
   if (!dryRun && !skipWaits) store.steady.check()
-  if (!dryRun) await spendReserve(home)
+  if (!dryRun) {
+    await spendReserve(home)
+    onBegin?.()
+  }
   const { marks, repositories, unreadable, detached } = await findGarbage(holdings, roots, { skipWaits, dryRun })
   const found = { dryRun, repositories, unreadable, detached }
   const countOf = (kind: string) => marks.filter(({ name }) => name.startsWith(`${kind}:`)).length

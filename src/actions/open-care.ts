@@ -35,10 +35,7 @@ function noted({ accounts }: Store, care: Care): Care {
   const note = (action: string, details: Record<string, unknown>) =>
     accounts.audit.append(LOCAL_ACTOR, { action, what: '-', details })
   return {
-    async gc(options) {
-      if (!options.dryRun) note('store.gc', { now: options.now })
-      return care.gc(options)
-    },
+    gc: (options) => care.gc({ ...options, onBegin: () => note('store.gc', { now: options.now }) }),
     async scrub(options) {
       note('store.scrub', { restart: options.restart })
       return care.scrub(options)

@@ -167,7 +167,8 @@ describe('paths', () => {
     `/${'a'.repeat(15_000)}`,
   ])('%s leads nowhere', async (path) => {
     const reply = await send(hub.url, path, { token: hub.adminToken })
-    expect([400, 404]).toContain(reply.status)
+    // 405: what it is decoded to, once, is an address that takes other methods.
+    expect([400, 404, 405]).toContain(reply.status)
     expect(reply.headers['content-type']).toContain('application/json')
     expect(reply.body.toString()).not.toMatch(/root:|ref: refs|filter=lfs|node_modules|\n {4}at /)
   })

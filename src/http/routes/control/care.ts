@@ -38,26 +38,29 @@ export function careRoutes(app: FastifyInstance, { care, admin, hub, clock, log 
     return to.type('application/json').send(Readable.from(linesOf(job(gone.signal), { clock, log })))
   }
 
-  const note = async (request: FastifyRequest, action: string, details: Record<string, unknown>) => {
+  /** Writes the line of the audit log when it is called. */
+  const noteFor = async (request: FastifyRequest, action: string, details: Record<string, unknown>) => {
     const actor = actorOf(await admin.callerOf(request), request)
-    hub.accounts.audit.append(actor, { action, what: '-', details })
+    return () => hub.accounts.audit.append(actor, { action, what: '-', details })
   }
 
   app.post('/gc', async (request, to) => {
     const options = await readJson(request, SMALL_BODY_BYTES_MAX, GC)
-    if (!options.dryRun) await note(request, 'store.gc', options)
-    return reply(to, (signal) => care.gc({ ...options, signal }))
+    const noteGc = await noteFor(request, 'store.gc', { now: options.now })
+    return reply(to, (signal) => care.gc({ ...options, onBegin: noteGc, signal }))
   })
 
   app.post('/scrub', async (request, to) => {
     const { bytesPerSecond, restart } = await readJson(request, SMALL_BODY_BYTES_MAX, SCRUB)
-    await note(request, 'store.scrub', { restart })
+    const noteScrub = await noteFor(request, 'store.scrub', { restart })
+    noteScrub()
     return reply(to, (signal) => care.scrub({ bytesPerSecond, restart, signal }))
   })
 
   app.post('/backup', async (request, to) => {
     const options = await readJson(request, SMALL_BODY_BYTES_MAX, BACKUP)
-    await note(request, 'store.backup', { folder: options.folder })
+    const noteBackup = await noteFor(request, 'store.backup', { folder: options.folder })
+    noteBackup()
     return reply(to, (signal) => care.backup({ ...options, signal }))
   })
 
