@@ -2,7 +2,7 @@
  * A server from start to stop: lock the home, open the parts, make the first user where nobody runs the server, listen, tell commands
  * on the same machine where it is; on stop finish what runs, close, unlock.
  */
-import { readFile, rm, stat } from 'node:fs/promises'
+import { lstat, readFile, rm } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { AppError, systemCode } from '../base/app-error.ts'
@@ -107,7 +107,11 @@ function startSweeping({ store }: Composition, checkStored: () => void): { stop(
 /** The token of `run/token`; on a new home the first user is made. Throws when others may read it. */
 async function firstToken(home: string, accounts: Accounts, user: string): Promise<string | null> {
   const file = runFiles(home).token
-  const mode = await stat(file).then((stats) => stats.mode & 0o777, ifMissing)
+  const found = await lstat(file).catch(ifMissing)
+  if (found !== null && !found.isFile()) {
+    throw new AppError('usage', 'TOKEN_FILE_EXPOSED', `${file} is no file of ours but a link or a folder: remove it`)
+  }
+  const mode = found === null ? null : found.mode & 0o777
   if (mode !== null && (mode & 0o077) !== 0) {
     throw new AppError('usage', 'TOKEN_FILE_EXPOSED', `Others may read ${file}: chmod 600 it, or revoke the token`)
   }

@@ -3,15 +3,27 @@
  * (or in a folder of the same file system), write, length check, fsync, rename, fsync of every folder that changed.
  */
 import { randomUUID } from 'node:crypto'
-import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { AppError, systemCode } from './app-error.ts'
 
+/** Of `writeFileAtomically`. */
+const TEMPORARY = /\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.tmp$/
+
 /** Writes `content` to `path`, replacing what is there. `mode` is that of the file. */
-export async function writeFileAtomically(path: string, content: Uint8Array | string, mode = 0o644): Promise<void> {
+export function writeFileAtomically(path: string, content: Uint8Array | string, mode = 0o644): Promise<void> {
+  return writeFileThrough(`${path}.${randomUUID()}.tmp`, path, content, mode)
+}
+
+/** The same, with a temporary name that whoever calls will know for a leftover after a crash. */
+export async function writeFileThrough(
+  temp: string,
+  path: string,
+  content: Uint8Array | string,
+  mode = 0o644,
+): Promise<void> {
   const bytes = typeof content === 'string' ? Buffer.from(content) : content
   await makeFolder(dirname(path))
-  const temp = `${path}.${randomUUID()}.tmp`
   try {
     const file = await open(temp, 'wx', mode)
     try {
@@ -23,6 +35,13 @@ export async function writeFileAtomically(path: string, content: Uint8Array | st
     await nameFile(temp, path)
   } finally {
     await rm(temp, { force: true })
+  }
+}
+
+/** Removes what killed writers left in a folder that only its one owner writes to. */
+export async function sweepTemporaryFiles(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (TEMPORARY.test(name)) await rm(join(folder, name), { force: true })
   }
 }
 

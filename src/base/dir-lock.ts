@@ -4,7 +4,7 @@
  * and stays when that one had no time to give the lock back.
  */
 import { rmSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { lstat, readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -25,7 +25,11 @@ export interface DirLock {
 /** Kind `busy`, code FOLDER_IN_USE, while another process holds the lock; the message names it. */
 export async function lockFolder(folder: string, clock: Clock): Promise<DirLock> {
   await makeFolder(folder)
-  const db = new DatabaseSync(join(folder, 'lock.db'))
+  const file = join(folder, 'lock.db')
+  if (await isLink(file)) {
+    throw new AppError('usage', 'FOLDER_UNUSABLE', `${file} is a link to elsewhere: remove it`)
+  }
+  const db = new DatabaseSync(file)
   const owner = join(folder, 'lock-owner.json')
   try {
     db.exec('PRAGMA journal_mode=DELETE; PRAGMA busy_timeout=0; BEGIN EXCLUSIVE')
@@ -68,4 +72,13 @@ function unusable(folder: string, cause: unknown): AppError {
   const kind = typeof errcode === 'number' && SQLITE_NO_SPACE.includes(errcode & 0xff) ? 'no-space' : 'usage'
   const message = `${folder} cannot be locked (${(cause as Error).message}): it must be writable and have room`
   return new AppError(kind, 'FOLDER_UNUSABLE', message, { cause })
+}
+
+async function isLink(path: string): Promise<boolean> {
+  try {
+    return (await lstat(path)).isSymbolicLink()
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return false
+    throw error
+  }
 }

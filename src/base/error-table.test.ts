@@ -12,6 +12,7 @@ test.each([
   ['EDQUOT', 'no-space'],
   ['Unknown system error -122', 'no-space'],
   ['EACCES', 'usage'],
+  ['ENAMETOOLONG', 'too-large'],
   ['EMFILE', 'busy'],
   ['ECONNRESET', 'network'],
 ])('a failed call with %s is %s', (code, kind) => {
@@ -30,7 +31,7 @@ test.each([
   [778, 'no-space', 'DATABASE_IO', 507],
   [5, 'busy', 'DATABASE_BUSY', 503],
   [8, 'usage', 'DATABASE_READ_ONLY', 500],
-  [11, 'damaged', 'DATABASE_DAMAGED', 404],
+  [11, 'damaged', 'DATABASE_DAMAGED', 500],
   [19, 'bug', 'BUG', 500],
 ])('SQLite error %d is %s, %s, status %d', (errcode, kind, code, status) => {
   const error = toAppError(Object.assign(new Error('x'), { code: 'ERR_SQLITE_ERROR', errcode }))

@@ -42,6 +42,8 @@ export const STATUS_OF_CODE: Readonly<Record<string, number>> = {
   LFS_OBJECT_MISSING: 422,
   // Whoever started the server chose the place, not who asks it.
   DATABASE_READ_ONLY: 500,
+  // Not what was asked for is missing: all of it is in doubt.
+  DATABASE_DAMAGED: 500,
 }
 
 const SYSTEM_CALL = 'SYSTEM_CALL_FAILED'
@@ -55,6 +57,7 @@ const KIND_OF_SYSTEM_CODE: Readonly<Record<string, ErrorKind>> = {
   ENOSPC: 'no-space',
   EDQUOT: 'no-space',
   EFBIG: 'too-large',
+  ENAMETOOLONG: 'too-large',
   EROFS: 'usage',
   EACCES: 'usage',
   EPERM: 'usage',

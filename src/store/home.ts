@@ -5,7 +5,7 @@
 import { chmod, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AppError, systemCode } from '../base/app-error.ts'
-import { makeFolder, writeFileAtomically } from '../base/atomic-file.ts'
+import { makeFolder, sweepTemporaryFiles, writeFileAtomically } from '../base/atomic-file.ts'
 import type { Clock } from '../base/clock.ts'
 import { runFiles } from '../base/config.ts'
 import { type DirLock, lockFolder } from '../base/dir-lock.ts'
@@ -25,6 +25,7 @@ export async function openHome(path: string, clock: Clock): Promise<Home> {
   await chmod(path, PRIVATE)
   const lock = await lockHome(path, clock)
   try {
+    for (const folder of [path, runFiles(path).folder]) await sweepTemporaryFiles(folder)
     await checkLayout(path)
     return { path, lock }
   } catch (error) {

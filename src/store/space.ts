@@ -49,7 +49,9 @@ export async function keepReserve(home: string): Promise<boolean> {
   if (free < 2 * bytes) return false
   const temp = `${path}.tmp`
   try {
-    const file = await open(temp, 'w', 0o600)
+    // What a crash left there, or somebody planted.
+    await rm(temp, { force: true })
+    const file = await open(temp, 'wx', 0o600)
     try {
       // Random, so that no file system stores it in less.
       for (let left = bytes; left > 0; left -= PIECE_BYTES)

@@ -1,5 +1,6 @@
 /** Whether the disk still takes a write for good: a few bytes are written and synced when somebody asks. */
-import { open } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { lstat, open } from 'node:fs/promises'
 import { writeFully } from '../base/atomic-file.ts'
 import type { Clock } from '../base/clock.ts'
 
@@ -27,8 +28,10 @@ export class WriteProbe {
 
   async #write(): Promise<string[]> {
     try {
-      const file = await open(this.#path, 'w', 0o600)
+      // Not cut short before it is known to be ours: a link planted here leads to somebody's file.
+      const file = await open(this.#path, constants.O_RDWR | constants.O_CREAT, 0o600)
       try {
+        if ((await file.stat()).isFile() && (await isLinked(this.#path))) return [`${this.#path} is a link: remove it`]
         await writeFully(file, Buffer.from(`${this.#clock.nowMs()}\n`))
         await file.sync()
       } finally {
@@ -39,4 +42,9 @@ export class WriteProbe {
       return [`the disk does not take what is written: ${(error as { code?: unknown }).code ?? 'unknown'}`]
     }
   }
+}
+
+async function isLinked(path: string): Promise<boolean> {
+  const found = await lstat(path)
+  return found.isSymbolicLink() || found.nlink > 1
 }

@@ -105,6 +105,10 @@ class CachePlace implements SnapshotPlace {
   async begin(): Promise<void> {
     const { cache, shared } = this.#options
     await makeFolder(cache)
+    // Files come into these folders by many ways: none may lead elsewhere.
+    for (const name of ['blobs', 'refs', 'trees', `snapshots/${this.#snapshot.commit}`]) {
+      await resolveInside(this.#folder, `${name}/any`)
+    }
     const tag = join(cache, 'CACHEDIR.TAG')
     if ((await statIfThere(tag)) === null) await writeFileAtomically(tag, CACHE_TAG)
     this.#shared = shared ? await SharedBlobs.open(cache) : null

@@ -2,11 +2,9 @@
  * A home that the first layout wrote, opened for ever: its token works, its files are pulled whole, it is swept, rebuilt
  * and written to. `test/vectors/home-v1` is never edited; a new layout gets a folder of its own beside it.
  */
-import { createHash } from 'node:crypto'
 import { cp, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, expect, test } from 'vitest'
 import { collectGarbage } from '../../src/actions/gc.ts'
 import { rebuildCatalog } from '../../src/actions/rebuild.ts'
@@ -15,30 +13,13 @@ import { ManualClock, systemClock } from '../../src/base/clock.ts'
 import { silentLog } from '../../src/base/log.ts'
 import { openHome } from '../../src/store/home.ts'
 import { HubServer } from '../hub/hub-server.ts'
+import { bytesOf, FILES, GOLDEN, TOKEN } from '../vectors/golden-home.ts'
 import { dumpCatalog } from './catalog-dump.ts'
 
-const GOLDEN = fileURLToPath(new URL('../vectors/home-v1', import.meta.url))
-/** Of user golden, scope write: good for nothing but this home. */
-const TOKEN = 'hf_5w7zZw1vfeIjIfUOqx01dkjke3Q3hDKSFdV7zuJN'
 const DAY = 86_400
 
 const scratch = await mkdtemp(join(tmpdir(), 'xorbit-golden-'))
 afterAll(() => rm(scratch, { recursive: true }))
-
-function bytesOf(seed: string, length: number): Buffer {
-  const parts = Array.from({ length: Math.ceil(length / 32) }, (_, i) =>
-    createHash('sha256').update(`${seed} ${i}`).digest(),
-  )
-  return Buffer.concat(parts).subarray(0, length)
-}
-
-const FILES: Readonly<Record<string, Buffer>> = {
-  'golden/model/resolve/main/weights.safetensors': bytesOf('weights', 150_000),
-  'golden/model/resolve/main/sub/same-start.bin': Buffer.concat([bytesOf('weights', 100_000), bytesOf('tail', 30_000)]),
-  'golden/model/resolve/main/README.md': Buffer.from('---\nlicense: mit\n---\n# golden\n'),
-  'golden/model/resolve/355a1d627bac64fc8b0684c60f2d3359f47c3460/config.json': Buffer.from('{"model_type":"tiny"}\n'),
-  'golden/secret/resolve/main/lfs.bin': bytesOf('lfs', 40_000),
-}
 
 async function copyOfGolden(name: string): Promise<string> {
   const home = join(scratch, name)

@@ -5,8 +5,10 @@ import { SHARD_EXPERIMENTS } from './experiments/b-shards.ts'
 import { RECONSTRUCTION_EXPERIMENTS } from './experiments/c-reconstruction.ts'
 import { outlivesClockJumps } from './experiments/e-clock.ts'
 import { DISK_EXPERIMENTS } from './experiments/e-disk.ts'
+import { HOME_EXPERIMENTS } from './experiments/e-homes.ts'
 import { meetsLimits } from './experiments/e-limits.ts'
 import { PROCESS_EXPERIMENTS } from './experiments/e-process.ts'
+import { STORED_EXPERIMENTS } from './experiments/e-stored.ts'
 import { NAME_EXPERIMENTS } from './experiments/f-names.ts'
 import { HUB_EXPERIMENTS } from './experiments/g-hub.ts'
 import { DAEMON_EXPERIMENTS } from './experiments/j-daemon.ts'
@@ -18,6 +20,8 @@ export const EXPERIMENTS: Experiments = {
   ...DISK_EXPERIMENTS,
   E4: meetsLimits,
   ...PROCESS_EXPERIMENTS,
+  ...HOME_EXPERIMENTS,
+  ...STORED_EXPERIMENTS,
   E19: outlivesClockJumps,
   ...NAME_EXPERIMENTS,
   ...HUB_EXPERIMENTS,

@@ -29,12 +29,22 @@ export function selectRows({ stage, groups, ids }: Selection): FaultRow[] {
 const AHEAD: readonly string[] = ['E12']
 
 export async function* runRows(lab: Lab, rows: readonly FaultRow[]): AsyncIterable<Verdict> {
-  const begun = new Map(rows.filter(({ id }) => AHEAD.includes(id)).map((row) => [row.id, runRow(lab, row)]))
-  for (const row of rows) yield begun.get(row.id) ?? runRow(lab, row)
+  const begun = new Map(rows.filter(({ id }) => AHEAD.includes(id)).map(({ id }) => [id, begin(lab, id)]))
+  for (const row of rows) yield runRow(lab, row, begun.get(row.id) ?? EXPERIMENTS[row.id])
 }
 
-async function runRow(lab: Lab, row: FaultRow): Promise<Verdict> {
-  const experiment = EXPERIMENTS[row.id]
+/** Its outcome, when it is asked for. */
+function begin(lab: Lab, id: string): Experiment | undefined {
+  const outcome = EXPERIMENTS[id]?.(lab).then(
+    (note) => () => note,
+    (error: unknown) => () => {
+      throw error
+    },
+  )
+  return outcome && (async () => (await outcome)())
+}
+
+async function runRow(lab: Lab, row: FaultRow, experiment: Experiment | undefined): Promise<Verdict> {
   if (experiment === undefined) return { id: row.id, outcome: 'untried', ms: 0, note: '' }
   const started = systemClock.monotonicMs()
   const elapsed = () => Math.round(systemClock.monotonicMs() - started)
