@@ -45,12 +45,12 @@ export async function keepReserve(home: string): Promise<boolean> {
   const path = reservePath(home)
   const { free, total } = await spaceOf(home)
   const bytes = reserveBytes(total)
+  const temp = `${path}.tmp`
+  // What a crash left there, or somebody planted.
+  await rm(temp, { force: true })
   if ((await sizeIfThere(path)) === bytes) return true
   if (free < 2 * bytes) return false
-  const temp = `${path}.tmp`
   try {
-    // What a crash left there, or somebody planted.
-    await rm(temp, { force: true })
     const file = await open(temp, 'wx', 0o600)
     try {
       // Random, so that no file system stores it in less.
