@@ -82,6 +82,8 @@ export interface HubSettings {
   readonly without?: readonly string[]
   /** Mount options of a tmpfs of its own, which the home lies on and only the server sees. */
   readonly disk?: string
+  /** Called with the place of the home before the first start. */
+  readonly prepare?: (home: string) => Promise<void>
 }
 
 export interface Ended {

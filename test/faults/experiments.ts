@@ -4,6 +4,7 @@ import { XORB_EXPERIMENTS } from './experiments/a-xorbs.ts'
 import { SHARD_EXPERIMENTS } from './experiments/b-shards.ts'
 import { RECONSTRUCTION_EXPERIMENTS } from './experiments/c-reconstruction.ts'
 import { outlivesClockJumps } from './experiments/e-clock.ts'
+import { CRASH_EXPERIMENTS } from './experiments/e-crash.ts'
 import { DISK_EXPERIMENTS } from './experiments/e-disk.ts'
 import { HOME_EXPERIMENTS } from './experiments/e-homes.ts'
 import { meetsLimits } from './experiments/e-limits.ts'
@@ -20,6 +21,7 @@ export const EXPERIMENTS: Experiments = {
   ...DISK_EXPERIMENTS,
   E4: meetsLimits,
   ...PROCESS_EXPERIMENTS,
+  ...CRASH_EXPERIMENTS,
   ...HOME_EXPERIMENTS,
   ...STORED_EXPERIMENTS,
   E19: outlivesClockJumps,

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { readdirSync } from 'node:fs'
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '../../src/base/clock.ts'
@@ -54,6 +54,7 @@ export class Lab {
     const args = [...(settings.args ?? []), '--user', 'alice']
     const lab = new Lab(await this.scratch(), { ...settings, args })
     try {
+      await settings.prepare?.(await lab.#homeToBe())
       await lab.hub.start()
       await lab.#begin(lab.hub.adminToken)
       return lab
@@ -71,6 +72,11 @@ export class Lab {
     } finally {
       await lab.close()
     }
+  }
+
+  async #homeToBe(): Promise<string> {
+    await mkdir(this.hub.folder, { recursive: true })
+    return join(this.hub.folder, 'home')
   }
 
   async #begin(alice: string): Promise<void> {

@@ -6,7 +6,7 @@ import { EXPERIMENTS } from './experiments.ts'
 import { type FaultRow, STAGES, type Stage } from './fault-row.ts'
 import type { Lab } from './lab.ts'
 
-const EXPERIMENT_MS_MAX = 120_000
+const EXPERIMENT_MS_MAX = 300_000
 
 export interface Selection {
   /** This stage and all before it. */
