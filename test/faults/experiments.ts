@@ -6,6 +6,7 @@ import { RECONSTRUCTION_EXPERIMENTS } from './experiments/c-reconstruction.ts'
 import { outlivesClockJumps } from './experiments/e-clock.ts'
 import { CRASH_EXPERIMENTS } from './experiments/e-crash.ts'
 import { DISK_EXPERIMENTS } from './experiments/e-disk.ts'
+import { EXTREME_EXPERIMENTS } from './experiments/e-extremes.ts'
 import { HOME_EXPERIMENTS } from './experiments/e-homes.ts'
 import { meetsLimits } from './experiments/e-limits.ts'
 import { PROCESS_EXPERIMENTS } from './experiments/e-process.ts'
@@ -13,6 +14,7 @@ import { STORED_EXPERIMENTS } from './experiments/e-stored.ts'
 import { NAME_EXPERIMENTS } from './experiments/f-names.ts'
 import { HUB_EXPERIMENTS } from './experiments/g-hub.ts'
 import { DAEMON_EXPERIMENTS } from './experiments/j-daemon.ts'
+import { SURROUNDINGS_EXPERIMENTS } from './experiments/o-surroundings.ts'
 
 export const EXPERIMENTS: Experiments = {
   ...XORB_EXPERIMENTS,
@@ -21,6 +23,7 @@ export const EXPERIMENTS: Experiments = {
   ...DISK_EXPERIMENTS,
   E4: meetsLimits,
   ...PROCESS_EXPERIMENTS,
+  ...EXTREME_EXPERIMENTS,
   ...CRASH_EXPERIMENTS,
   ...HOME_EXPERIMENTS,
   ...STORED_EXPERIMENTS,
@@ -28,4 +31,5 @@ export const EXPERIMENTS: Experiments = {
   ...NAME_EXPERIMENTS,
   ...HUB_EXPERIMENTS,
   ...DAEMON_EXPERIMENTS,
+  ...SURROUNDINGS_EXPERIMENTS,
 }
