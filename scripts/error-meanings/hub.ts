@@ -8,6 +8,8 @@ export const HUB_MEANINGS: Readonly<Record<string, string>> = {
   BRANCH_PROTECTED: 'Branch main cannot be deleted. Delete the repository, or commit what should change.',
   COMMIT_FILE_TOO_LARGE: 'A file inside the commit is too large to be sent inline. Upload it by Xet or LFS first.',
   COMMIT_LINE_BAD: 'A line of the commit is not what the protocol says. The message names the line.',
+  REVISION_TOO_LARGE:
+    'A revision would hold, or holds, more files than are served. Join small files, or use several repositories.',
   COMMIT_TOO_LARGE: 'The commit has too many operations or bytes. Split it.',
   COMPARE_RANGE_BAD: 'Compare takes two revisions, `A..B` or `A...B`.',
   CREDENTIALS_BAD: 'The Authorization header cannot be understood, or its token is unknown. Log in again.',

@@ -24,6 +24,16 @@ const put = (path: string, text = 'new'): TreeOperation => ({ kind: 'put', path,
 const drop = (path: string): TreeOperation => ({ kind: 'delete-file', path })
 const dropFolder = (path: string): TreeOperation => ({ kind: 'delete-folder', path })
 
+test('a revision takes no file above its limit, and one for each that goes', () => {
+  const draft = new TreeDraft(listing({ a: '1', 'd/b': '2' }), 3)
+  draft.apply(put('c'))
+  draft.apply(put('c', 'again'))
+  expect(() => draft.apply(put('e'))).toThrow(expect.objectContaining({ code: 'REVISION_TOO_LARGE' }))
+  draft.apply(dropFolder('d'))
+  draft.apply(put('e'))
+  expect(() => draft.apply(put('f'))).toThrow('3 files')
+})
+
 describe('TreeDraft', () => {
   test('applies in order: what is deleted and added again stays, unchanged', () => {
     expect(plan({ 'd/a': '1', b: '2' }, [dropFolder('d'), put('d/a', '1'), put('c')])).toEqual([

@@ -12,7 +12,12 @@ export type TreeOperation =
   | { readonly kind: 'delete-file' | 'delete-folder'; readonly path: string }
   | { readonly kind: 'copy'; readonly path: string; readonly from: string }
 
+/** Far from what a tree can list (git/tree-listing.ts), folders and one commit's operations included. */
+export const REVISION_FILES_MAX = 500_000
+
 export class TreeDraft {
+  readonly #filesMax: number
+  #files = 0
   readonly #base = new Map<string, Oid>()
   /** Null: removed. */
   readonly #changed = new Map<string, Oid | null>()
@@ -21,7 +26,8 @@ export class TreeDraft {
   /** Paths beyond ASCII by their composed form: two spellings of one name meet on some file systems. */
   readonly #composed = new Map<string, string>()
 
-  constructor(base: RepoListing | null) {
+  constructor(base: RepoListing | null, filesMax = REVISION_FILES_MAX) {
+    this.#filesMax = filesMax
     for (const entry of base?.entries ?? []) {
       if (entry.type !== 'file') continue
       this.#base.set(entry.path, entry.oid)
@@ -52,6 +58,10 @@ export class TreeDraft {
   #put(path: string, oid: Oid): void {
     if (this.find(path) === null) {
       this.#checkPlace(path)
+      if (this.#files >= this.#filesMax) {
+        const message = `A revision holds at most ${this.#filesMax} files: join small ones, or use another repository`
+        throw new AppError('too-large', 'REVISION_TOO_LARGE', message)
+      }
       this.#count(path, 1)
     }
     this.#changed.set(path, oid)
@@ -84,6 +94,7 @@ export class TreeDraft {
   }
 
   #count(path: string, by: 1 | -1): void {
+    this.#files += by
     for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1)) {
       const folder = path.slice(0, end)
       const count = (this.#folders.get(folder) ?? 0) + by
