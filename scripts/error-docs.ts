@@ -11,7 +11,7 @@ import { MEANINGS } from './error-meanings.ts'
 
 const PAGE = 'docs/errors.md'
 const QUOTED = /['"]([A-Z]{3,}|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)['"]/g
-const SYSTEM_CODE = /^E[A-Z]{3,}$/
+const SYSTEM_CODE = /^E[A-Z]{2,}$/
 const WITH_KIND = /'([a-z-]+)',\s*'([A-Z0-9_]+)'/g
 const CALL = /new AppError\(\s*([^,]+),\s*([^,]+),/g
 

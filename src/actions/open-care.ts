@@ -6,10 +6,11 @@ import { systemClock } from '../base/clock.ts'
 import { runFiles } from '../base/config.ts'
 import { HttpClient } from '../base/http-client.ts'
 import type { Log } from '../base/log.ts'
+import { LOCAL_ACTOR } from '../hub/audit-log.ts'
 import { sizeIfThere } from '../store/blob-file.ts'
 import { type Home, openHome } from '../store/home.ts'
 import { type Care, LocalCare } from './care.ts'
-import { openStore } from './open-store.ts'
+import { openStore, type Store } from './open-store.ts'
 import { RemoteCare } from './remote-care.ts'
 
 export async function withCare<T>(path: string, log: Log, action: (care: Care) => Promise<T>): Promise<T> {
@@ -19,12 +20,33 @@ export async function withCare<T>(path: string, log: Log, action: (care: Care) =
   try {
     const store = await openStore({ home: path, clock: systemClock, log })
     try {
-      return await action(new LocalCare(store))
+      return await action(noted(store, new LocalCare(store)))
     } finally {
       await store.close()
     }
   } finally {
     home.lock.release()
+  }
+}
+
+/** A line of the audit log before each thing that changes or copies what is stored. */
+function noted({ accounts }: Store, care: Care): Care {
+  const note = (action: string, details: Record<string, unknown>) =>
+    accounts.audit.append(LOCAL_ACTOR, { action, what: '-', details })
+  return {
+    async gc(options) {
+      if (!options.dryRun) note('store.gc', { now: options.now })
+      return care.gc(options)
+    },
+    async scrub(options) {
+      note('store.scrub', { restart: options.restart })
+      return care.scrub(options)
+    },
+    async backup(options) {
+      note('store.backup', { folder: options.folder })
+      return care.backup(options)
+    },
+    doctor: () => care.doctor(),
   }
 }
 

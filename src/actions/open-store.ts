@@ -12,6 +12,7 @@ import { Holdings } from '../cas/holdings.ts'
 import { LocalCasFiles } from '../cas/local-cas-files.ts'
 import { GitCommand } from '../git/git-command.ts'
 import { Accounts } from '../hub/accounts.ts'
+import { recoverMoves } from '../hub/recover-moves.ts'
 import { Repositories } from '../hub/repositories.ts'
 import { GitRoots } from '../hub/roots.ts'
 import { sizeIfThere } from '../store/blob-file.ts'
@@ -58,6 +59,7 @@ export async function openStore({ home, clock, log }: OpenStoreOptions): Promise
     const git = await GitCommand.find()
     const repositories = new Repositories(git, join(home, 'repos'))
     await repositories.recover()
+    await recoverMoves(accounts, repositories)
     const roots = new GitRoots({ accounts, repositories, git })
     if (!(await keepReserve(home))) log.warn({ home }, 'the disk is too full for the reserve that cleaning needs')
     const files = new LocalCasFiles(holdings)

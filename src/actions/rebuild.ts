@@ -11,6 +11,8 @@ import { Holdings } from '../cas/holdings.ts'
 import { CatalogRebuild, type RebuildReport } from '../cas/rebuild-catalog.ts'
 import { GitCommand } from '../git/git-command.ts'
 import { Accounts } from '../hub/accounts.ts'
+import { LOCAL_ACTOR } from '../hub/audit-log.ts'
+import { recoverMoves } from '../hub/recover-moves.ts'
 import { Repositories } from '../hub/repositories.ts'
 import { GitRoots } from '../hub/roots.ts'
 import { renameIfThere } from '../store/blob-file.ts'
@@ -34,12 +36,14 @@ export async function rebuildCatalog(options: {
   try {
     // Whatever clients were told is known no more.
     const epoch = await accounts.epoch.advance('the catalog is rebuilt')
+    accounts.audit.append(LOCAL_ACTOR, { action: 'store.rebuild', what: '-' })
     const blobs = await FsBlobStore.create(join(home, 'blobs'), {
       onDamage: async ({ kind, name }, segments) => log.error({ kind, name, segments }, 'stored bytes are damaged'),
     })
     const catalog = new SqliteCatalog(fresh)
     const holdings = new Holdings({ blobs, catalog, access: accounts, clock })
     await repositories.recover()
+    await recoverMoves(accounts, repositories)
     const report = await new CatalogRebuild(holdings, new GitRoots({ accounts, repositories, git })).run()
     await catalog.close()
     await renameIfThere(path, `${path}.old`)

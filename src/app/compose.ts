@@ -70,7 +70,6 @@ export async function compose({
   const writer = new GitRepoWriter({ accounts, repositories, reader, files, pulls, facts, clock, log })
   const largeFiles = new LargeFileList(repositories)
   const changes = new RepoChanges({ accounts, repositories, files, largeFiles, facts })
-  await changes.recover()
   const cas: CasService = {
     holdings,
     signingKey: accounts.secret('signed-url'),

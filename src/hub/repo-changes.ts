@@ -30,16 +30,6 @@ export class RepoChanges {
     this.#parts = parts
   }
 
-  /** Puts folders back that a crash left between two names; under the home's lock. */
-  async recover(): Promise<void> {
-    const { accounts, repositories } = this.#parts
-    for (const { repo, to } of accounts.moves.listUnfinished()) {
-      // What is at the other name is the repository only if it left its own.
-      if (!(await repositories.has(repo))) await repositories.move({ ...repo, ...to }, repo)
-      accounts.moves.cancel(repo)
-    }
-  }
-
   update(caller: Caller, id: RepoId, change: RepoChange): RepoRecord {
     const { repos } = this.#parts.accounts
     const record = checkAdmin(caller, repos.find(id))

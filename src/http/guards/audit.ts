@@ -52,7 +52,7 @@ export function addAudit(app: FastifyInstance, accounts: Accounts): void {
   app.addHook('onSend', async (request, reply) => {
     const { url } = request.routeOptions
     const route = `${request.method} ${url}`
-    if (url === undefined || reply.statusCode >= 400 || UNAUDITED.some((pattern) => pattern.test(route))) return
+    if (url === undefined || reply.statusCode >= 300 || UNAUDITED.some((pattern) => pattern.test(route))) return
     const caller = findIdentity(accounts, request) ?? ANONYMOUS
     accounts.audit.append(actorOf(caller, request), deedOf(request, route))
   })

@@ -64,6 +64,8 @@ async function takesManyFiles(lab: Lab): Promise<string> {
     const parent = await gitWith([...git, 'rev-parse', 'main'], '')
     const commit = await gitWith([...git, ...author, 'commit-tree', root, '-p', parent, '-m', 'many'], '')
     await gitWith([...git, 'update-ref', 'refs/heads/main', commit, parent], '')
+    // As the server stores them: its commits are packs.
+    await gitWith([...git, 'repack', '-adq'], '')
     const growth = await own.watchMemory()
     const first = await own.send(`/api/models/${repo}/tree/main?recursive=true&limit=1000`, { timeoutMs: 120_000 })
     // Too many to serve: said with the limit, at every way in, and nothing else suffers.

@@ -1,6 +1,6 @@
 /** Group O: odd tokens, odd environments, little of everything. Commands and the server work, or say what is missing. */
 import assert from 'node:assert/strict'
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { cleanEnvironment, type Finished, type HubSettings, LAUNCHER, runProgram } from '../../farm/hub-process.ts'
 import { LyingProxy } from '../../farm/lying-proxy.ts'
@@ -86,10 +86,10 @@ async function worksAnywhere(lab: Lab): Promise<void> {
   const other = { LANG: 'tr_TR.UTF-8', LC_ALL: 'tr_TR.UTF-8', TZ: 'Nonsense/Nowhere' }
   const homeless = { without: ['HOME', 'HF_HOME', 'XDG_CONFIG_HOME', 'XDG_DATA_HOME'] }
   const sealed = await lab.scratch()
-  await chmod(sealed, 0o500)
-  // A folder that not even root may write to: nothing is mounted writable there.
+  const seal = 'mount -t tmpfs -o ro none "$0" && exec "$@"'
   const readOnly = {
-    env: { HOME: '/proc/sys/kernel', XDG_CACHE_HOME: '', HF_HOME: '/proc/sys/kernel/hf', ...language },
+    before: ['unshare', '--map-root-user', '--mount', 'sh', '-c', seal, sealed],
+    env: { HOME: sealed, XDG_CACHE_HOME: '', HF_HOME: join(sealed, 'hf'), ...language },
   }
   const placeless = { env: { TMPDIR: '/nowhere/at/all', TMP: '/nowhere', TEMP: '/nowhere' } }
   await roundTrip(lab, { env: language })
@@ -99,8 +99,8 @@ async function worksAnywhere(lab: Lab): Promise<void> {
   // What cannot work without a place for its files says so, in one line.
   const folder = await lab.scratch()
   const env = cleanEnvironment(folder, { HF_ENDPOINT: lab.hub.url, HF_TOKEN: lab.alice, ...readOnly.env })
-  const pulled = await runProgram(process.execPath, [LAUNCHER, 'pull', 'alice/good', '--json'], { env })
-  assertNamed(pulled, '/proc/sys/kernel/hf')
+  const words = [...readOnly.before, process.execPath, LAUNCHER, 'pull', 'alice/good', '--json']
+  assertNamed(await runProgram(words[0] as string, words.slice(1), { env }), join(sealed, 'hf'))
 }
 
 function assertNamed({ code, stdout, stderr }: Finished, name: string): void {

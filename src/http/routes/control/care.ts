@@ -3,20 +3,23 @@
  * takes as long as it takes: blank lines keep the connection alive, then comes one JSON object, `{result}` or `{error}`.
  */
 import { Readable } from 'node:stream'
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { Care } from '../../../actions/care.ts'
 import { AppError } from '../../../base/app-error.ts'
 import type { Clock } from '../../../base/clock.ts'
 import { toAppError } from '../../../base/error-table.ts'
 import type { Log } from '../../../base/log.ts'
+import type { Accounts } from '../../../hub/accounts.ts'
 import { type Caller, hasScope } from '../../../hub/caller.ts'
+import { actorOf } from '../../guards/audit.ts'
 import { readJson } from '../../guards/body.ts'
 import type { AdminService } from './admin.ts'
 
 export interface CareRouteParts {
   readonly care: Care
   readonly admin: Pick<AdminService, 'callerOf'>
+  readonly hub: { readonly accounts: Pick<Accounts, 'audit'> }
   readonly clock: Clock
   readonly log: Log
 }
@@ -27,7 +30,7 @@ const GC = z.object({ dryRun: z.boolean().default(false), now: z.boolean().defau
 const SCRUB = z.object({ bytesPerSecond: z.number().positive().optional(), restart: z.boolean().default(false) })
 const BACKUP = z.object({ folder: z.string(), link: z.boolean().default(false) })
 
-export function careRoutes(app: FastifyInstance, { care, admin, clock, log }: CareRouteParts): void {
+export function careRoutes(app: FastifyInstance, { care, admin, hub, clock, log }: CareRouteParts): void {
   app.addHook('preHandler', async (request) => checkAdmin(await admin.callerOf(request)))
   const reply = (to: FastifyReply, job: (signal: AbortSignal) => Promise<unknown>) => {
     const gone = new AbortController()
@@ -35,18 +38,26 @@ export function careRoutes(app: FastifyInstance, { care, admin, clock, log }: Ca
     return to.type('application/json').send(Readable.from(linesOf(job(gone.signal), { clock, log })))
   }
 
+  const note = async (request: FastifyRequest, action: string, details: Record<string, unknown>) => {
+    const actor = actorOf(await admin.callerOf(request), request)
+    hub.accounts.audit.append(actor, { action, what: '-', details })
+  }
+
   app.post('/gc', async (request, to) => {
     const options = await readJson(request, BODY_BYTES_MAX, GC)
+    if (!options.dryRun) await note(request, 'store.gc', options)
     return reply(to, (signal) => care.gc({ ...options, signal }))
   })
 
   app.post('/scrub', async (request, to) => {
     const { bytesPerSecond, restart } = await readJson(request, BODY_BYTES_MAX, SCRUB)
+    await note(request, 'store.scrub', { restart })
     return reply(to, (signal) => care.scrub({ bytesPerSecond, restart, signal }))
   })
 
   app.post('/backup', async (request, to) => {
     const options = await readJson(request, BODY_BYTES_MAX, BACKUP)
+    await note(request, 'store.backup', { folder: options.folder })
     return reply(to, (signal) => care.backup({ ...options, signal }))
   })
 

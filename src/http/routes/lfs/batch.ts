@@ -158,14 +158,17 @@ async function answerDownload(place: Place, { oid, size }: Asked) {
 }
 
 function actionOf(
-  { hub, request, repo, caller: { account } }: Place,
+  { hub, request, repo, caller: { account, expiresMs } }: Place,
   { action, sha256, size }: Pick<LfsGrant, 'action' | 'sha256' | 'size'>,
 ) {
-  const expirySeconds = hub.clock.nowSeconds() + LFS_GRANT_SECONDS
+  const nowSeconds = hub.clock.nowSeconds()
+  // Never longer than the token it was got with.
+  const endSeconds = expiresMs === null ? Number.POSITIVE_INFINITY : Math.floor(expiresMs / 1000)
+  const expirySeconds = Math.min(nowSeconds + LFS_GRANT_SECONDS, endSeconds)
   const query = signGrant(hub.accounts.secret('lfs'), { action, repo: repo.id, account, sha256, size, expirySeconds })
   const tail = ['upload', 'download'].includes(action) ? sha256 : `${sha256}/${action}`
   const href = `${originOf(request)}${webPath(repo)}.git/info/lfs/objects/${tail}?${query}`
-  return { href, header: {}, expires_in: LFS_GRANT_SECONDS }
+  return { href, header: {}, expires_in: Math.max(expirySeconds - nowSeconds, 0) }
 }
 
 function isObject({ oid, size }: Asked): boolean {
