@@ -39,6 +39,8 @@ async function careOfAll(backup: string): Promise<void> {
 
 test('beside a running server, which goes on serving', async () => {
   await careOfAll(join(scratch, 'backup-1'))
+  const audit = await xorbit(hub.folder, ['audit', '--home', hub.home, '--json'])
+  for (const action of ['store.gc', 'store.scrub', 'store.backup']) expect(audit.stdout).toContain(`"${action}"`)
   expect(await run('rebuild')).toEqual([18, expect.objectContaining({ code: 'FOLDER_IN_USE' })])
   const reply = await fetch(`${hub.url}/-/v1/care/gc`, { method: 'POST', body: '{}' })
   expect(reply.status).toBe(401)

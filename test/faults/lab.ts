@@ -95,8 +95,7 @@ export class Lab {
 
   async close(): Promise<void> {
     await this.hub.stop()
-    if (process.env.KEEP) process.stderr.write(`${this.folder}\n`)
-    else await rm(this.folder, { recursive: true, force: true })
+    await rm(this.folder, { recursive: true, force: true })
   }
 
   async scratch(): Promise<string> {

@@ -95,6 +95,8 @@ async function gitWith(args: readonly string[], input: string): Promise<string> 
   child.stdout.setEncoding('utf8').on('data', (part: string) => {
     text += part
   })
+  // What reads nothing may have ended by now: its exit code says how.
+  child.stdin.on('error', () => child.stdin.destroy())
   child.stdin.end(input)
   const [code] = await once(child, 'close')
   assert.equal(code, 0, `git ${args.at(2)}`)
