@@ -4,6 +4,8 @@ export const HUB_MEANINGS: Readonly<Record<string, string>> = {
   ACCESS_REQUEST_STATUS: 'The request for access already has this status. Look at the lists again.',
   ACCESS_REQUEST_UNKNOWN: 'Nobody asked for access under this id or name. Look at the lists again.',
   ADMIN_TOKEN_MISSING: 'The home holds no token for its own commands. Stop the server and run the command then.',
+  BODIES_BUSY: 'Many clients send large requests at once, and memory for them is bounded. Try again in some seconds.',
+  BODY_ENCODED: 'The request body is compressed, which no route takes. Send it without `Content-Encoding`.',
   BODY_TOO_LARGE: 'The request has a larger body than this route takes. Send smaller requests.',
   BRANCH_PROTECTED: 'Branch main cannot be deleted. Delete the repository, or commit what should change.',
   COMMIT_FILE_TOO_LARGE: 'A file inside the commit is too large to be sent inline. Upload it by Xet or LFS first.',
@@ -28,6 +30,7 @@ export const HUB_MEANINGS: Readonly<Record<string, string>> = {
   GIT_OUTPUT_TOO_LARGE: 'git answered more than this server reads. Ask for less of the repository.',
   GIT_TIMEOUT: 'git took too long and was ended. Try again; if it stays, look at disk and load.',
   HOME_MISSING: 'There is no home of a server at this place. Give the right one with `--home`.',
+  HEADERS_TOO_MANY: 'The request has more than 100 headers. Send fewer.',
   HOST_MISSING: 'The request names no Host, or several. Use an HTTP/1.1 client.',
   HOST_UNKNOWN: 'The Host of the request is none of this server. Start it with --allow-host if the name is yours.',
   JSON_MALFORMED:

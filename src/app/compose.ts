@@ -8,6 +8,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import { Metrics } from '../base/metrics.ts'
 import { actorOf } from '../http/guards/audit.ts'
+import type { Pace } from '../http/guards/pace.ts'
 import type { RateLimits } from '../http/guards/rate-limit.ts'
 import { originOf } from '../http/origin.ts'
 import type { CasService } from '../http/routes/cas/cas-service.ts'
@@ -46,8 +47,9 @@ export interface ComposeOptions {
   readonly limits?: ServerLimits | undefined
   readonly clock: Clock
   readonly log: Log
-  /** Tests make parts small. */
+  /** Tests make parts small and windows short. */
   readonly lfsParts?: LfsPartLimits
+  readonly pace?: Pace
 }
 
 /** Opens the databases, the blobs and the repositories; the caller holds the lock of the home. */
@@ -59,6 +61,7 @@ export async function compose({
   clock,
   log,
   lfsParts,
+  pace,
 }: ComposeOptions): Promise<Composition> {
   const store = await openStore({ home, clock, log })
   const { accounts, holdings, files, repositories } = store
@@ -92,7 +95,8 @@ export async function compose({
   }
   const metrics = new Metrics()
   const care = new LocalCare(store)
-  const server = createServer({ cas, hub, admin, care, health, metrics, rates: limits.rates, clock, log, allowedHosts })
+  const guards = { rates: limits.rates, pace, allowedHosts }
+  const server = createServer({ cas, hub, admin, care, health, metrics, clock, log, ...guards })
   return {
     store,
     accounts,

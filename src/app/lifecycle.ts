@@ -11,6 +11,7 @@ import { type Clock, systemClock } from '../base/clock.ts'
 import { runFiles } from '../base/config.ts'
 import type { Log } from '../base/log.ts'
 import { VERSION } from '../base/version.ts'
+import { DRAIN_MS } from '../http/limits.ts'
 import { parsePublicUrl, setPublicUrl } from '../http/origin.ts'
 import type { Accounts } from '../hub/accounts.ts'
 import { LOCAL_ACTOR } from '../hub/audit-log.ts'
@@ -19,12 +20,12 @@ import { HomeWatch } from '../store/home-watch.ts'
 import { lowSpace } from '../store/space.ts'
 import { WriteProbe } from '../store/write-probe.ts'
 import { type Composition, compose, type ServerLimits } from './compose.ts'
+import { connectionsMax } from './connection-limit.ts'
 import { sweepDaily } from './daily-sweep.ts'
 
 const PRIVATE = 0o600
 const FIRST_TOKEN_NAME = 'first'
-/** Running requests get this long to end after a stop. */
-const DRAIN_MS = 8_000
+const IDLE_LOOK_MS = 100
 
 export interface ServeOptions {
   readonly home: string
@@ -154,6 +155,7 @@ function checkExposure(host: string, accounts: Accounts): void {
 }
 
 async function listen({ server }: Composition, { host, port }: ServeOptions): Promise<string> {
+  server.server.maxConnections = (await connectionsMax()) ?? server.server.maxConnections
   try {
     await server.listen({ host, port })
   } catch (error) {
@@ -174,14 +176,18 @@ async function tellWhere(home: string, url: string): Promise<void> {
 
 async function drain(parts: Composition, clock: Clock, log: Log): Promise<void> {
   const cancel = new AbortController()
+  const { server } = parts.server
+  // A connection whose request has ended would else be waited for.
+  const idle = setInterval(() => server.closeIdleConnections(), IDLE_LOOK_MS)
   const late = clock.sleep(DRAIN_MS, cancel.signal).then(
     () => {
       log.warn({}, 'requests still ran when the server stopped')
-      parts.server.server.closeAllConnections()
+      server.closeAllConnections()
     },
     (reason: unknown) => reason,
   )
   await parts.close()
+  clearInterval(idle)
   cancel.abort()
   await late
 }

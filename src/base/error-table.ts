@@ -40,6 +40,8 @@ export const STATUS_OF_CODE: Readonly<Record<string, number>> = {
   PARENT_STALE: 412,
   REPO_MOVED: 307,
   LFS_OBJECT_MISSING: 422,
+  HEADERS_TOO_MANY: 431,
+  BODY_ENCODED: 415,
   // Whoever started the server chose the place, not who asks it.
   DATABASE_READ_ONLY: 500,
   // Not what was asked for is missing: all of it is in doubt.

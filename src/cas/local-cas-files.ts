@@ -6,10 +6,11 @@ import type { Reference } from '../store/catalog.ts'
 import { type FileHash, ZERO_HASH } from '../xet/hash.ts'
 import type { CasFiles, IngestOptions, StoredFile } from './cas-files.ts'
 import type { FileEntry } from './file-entry.ts'
-import { DELETED_REPO, findDamaged, type Holdings, type Xorb } from './holdings.ts'
+import { DELETED_REPO, type Holdings, type Xorb } from './holdings.ts'
 import { ingestFile } from './ingest-file.ts'
 import { TermReader } from './read-term.ts'
 import { fileName, repoName, xorbName } from './rights.ts'
+import { isWhole } from './terms-choice.ts'
 import { withTurn } from './turn.ts'
 
 /** Each holds one xorb in memory, plain and packed. */
@@ -37,7 +38,7 @@ export class LocalCasFiles implements CasFiles {
     const rights = await this.#holdings.rightsOf(account)
     for (const hash of hashes) {
       const file = await this.#holdings.findFile(hash)
-      if (file === null || !(await rights.mayReadFile(hash)) || !(await this.#isWhole(file))) continue
+      if (file === null || !(await rights.mayReadFile(hash)) || !(await isWhole(this.#holdings, file))) continue
       // The answer makes clients skip their upload: what it rests on stays for as long as they may remember it.
       await this.#holdings.keep([fileName(hash), ...file.xorbs.map(xorbName)])
       // A sweep may have been faster than the lease.
@@ -107,21 +108,6 @@ export class LocalCasFiles implements CasFiles {
     if (xorb === null)
       throw new AppError('damaged', 'XORB_LOST', `Xorb ${hash} of the file is gone: send the file again`)
     return xorb
-  }
-
-  async #isWhole(file: FileEntry): Promise<boolean> {
-    const xorbs = new Map<string, Xorb>()
-    for (const hash of file.xorbs) {
-      const xorb = await this.#holdings.findXorb(hash)
-      if (xorb === null) return false
-      if (xorb.info.damaged.length > 0) xorbs.set(hash, xorb)
-    }
-    if (xorbs.size === 0) return true
-    for (const { xorb: hash, start, end } of file.terms()) {
-      const xorb = xorbs.get(hash)
-      if (xorb !== undefined && findDamaged(xorb, start, end) !== null) return false
-    }
-    return true
   }
 }
 

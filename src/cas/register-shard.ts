@@ -6,9 +6,11 @@ import { parseHex } from '../base/hex.ts'
 import type { CatalogRecord, IndexEntry, Lease, Reference } from '../store/catalog.ts'
 import { isGlobalDedupEligible } from '../xet/hash.ts'
 import type { ShardView } from '../xet/shard-reader.ts'
+import { FileEntry } from './file-entry.ts'
 import type { Holdings, Xorb } from './holdings.ts'
 import type { Pacer } from './pacer.ts'
 import { fileName, shardName, xorbName } from './rights.ts'
+import { takesPlace } from './terms-choice.ts'
 import { claimOf, type VerifiedFile } from './verify-file.ts'
 
 export interface VerifiedShard {
@@ -69,7 +71,12 @@ export async function registerShard(
 async function addFile(holdings: Holdings, rows: Rows, { file, hash, entry, encoded }: VerifiedFile, isFresh: boolean) {
   const name = fileName(hash)
   const sha256 = claimOf(file)
-  rows.records.push({ kind: 'file', key: hash, value: encoded })
+  const known = await holdings.catalog.findRecord('file', hash)
+  if (
+    known === null ||
+    (await takesPlace(holdings, { entry: new FileEntry(known), encoded: known }, { entry, encoded }))
+  )
+    rows.records.push({ kind: 'file', key: hash, value: encoded })
   if (isFresh && sha256 !== null) {
     rows.records.push({ kind: 'sha256', key: hash, value: parseHex(sha256) as Uint8Array })
     rows.index.push({ kind: 'sha256', key: sha256, value: hash })

@@ -165,6 +165,37 @@ describe('who claims a name proves it', () => {
   })
 })
 
+describe('who has the same bytes', () => {
+  test('leads nobody else through pieces of its own, whoever of them comes first', async () => {
+    const terms = async (cas: SmallClient, hash: string) => {
+      const { status, body } = await cas.reconstruct(hash as never).then(async (answer) => ({
+        status: answer.status,
+        body: (await answer.json()) as { terms: { hash: string }[] },
+      }))
+      expect(status).toBe(200)
+      return body.terms.map((term) => term.hash)
+    }
+    const [{ token, own }] = attackers as [(typeof attackers)[number]]
+    const attacker = await casOf(own, token)
+    const known = randomBytes(600_000)
+    const [whole, pieces] = [await pack([known]), await pack([known], { chunksMax: 1 })]
+    expect(pieces.xorbs.length).toBeGreaterThan(3)
+    await victim.cas.upload(whole)
+    const before = await terms(victim.cas, hashOf(whole))
+    await attacker.upload(pieces)
+    // Once more, now that the file is one of its own.
+    await attacker.upload(pieces)
+    expect(await terms(victim.cas, hashOf(whole))).toEqual(before)
+    expect(Buffer.from(await attacker.download(hashOf(whole) as never)).equals(known)).toBe(true)
+
+    const squatted = randomBytes(600_000)
+    const [honest, early] = [await pack([squatted]), await pack([squatted], { chunksMax: 1 })]
+    await attacker.upload(early)
+    await victim.cas.upload(honest)
+    expect(await terms(victim.cas, hashOf(honest))).toEqual([xorbOf(honest)])
+  })
+})
+
 describe('a signed URL', () => {
   test('gives its range, and neither another one, nor another xorb, end or method', async () => {
     expect((await fetch(victim.url)).status).toBe(403)

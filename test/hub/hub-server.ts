@@ -11,6 +11,7 @@ import { join } from 'node:path'
 import { type Composition, compose, type ServerLimits } from '../../src/app/compose.ts'
 import { type Clock, systemClock } from '../../src/base/clock.ts'
 import { silentLog } from '../../src/base/log.ts'
+import type { Pace } from '../../src/http/guards/pace.ts'
 import type { LfsPartLimits } from '../../src/hub/lfs-parts.ts'
 
 export interface Answer {
@@ -45,7 +46,7 @@ export class HubServer {
   }
 
   static async start(
-    options: { home?: string; clock?: Clock; limits?: ServerLimits; lfsParts?: LfsPartLimits } = {},
+    options: { home?: string; clock?: Clock; limits?: ServerLimits; lfsParts?: LfsPartLimits; pace?: Pace } = {},
   ): Promise<HubServer> {
     const home = options.home ?? (await mkdtemp(join(tmpdir(), 'xorbit-hub-')))
     const health = { version: '0', notReady: async () => [], checkStored: () => undefined }

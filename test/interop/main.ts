@@ -1,10 +1,11 @@
 /**
  * `npm run interop -- [--full] [--only WORD]`: our server and our client with real clients that are not ours. Installs
- * them by name from PyPI into .venvs/. Ends with `interop: N passed, N failed`; the exit code is 0 if none failed.
+ * them by name from PyPI and crates.io into .venvs/. Ends with `interop: N passed, N failed`; the exit code is 0 if none failed.
  */
 import { parseArgs } from 'node:util'
 import { type Check, runCheck, type Tally } from './check.ts'
 import { runConformance } from './checks/conformance.ts'
+import { crateChecks } from './checks/crate.ts'
 import { damageChecks } from './checks/damage.ts'
 import { killChecks } from './checks/kill.ts'
 import { restoreChecks } from './checks/restore.ts'
@@ -31,6 +32,7 @@ for (const makeChecks of [
   damageChecks,
   killChecks,
   restoreChecks,
+  crateChecks,
 ])
   await runAll(makeChecks)
 process.stdout.write(`interop: ${tally.passed} passed, ${tally.failed} failed\n`)

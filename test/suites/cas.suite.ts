@@ -159,16 +159,26 @@ function shards(create: CreateHoldings): void {
     expect((await planOf(holdings, 'ann', file.hash)).fetches.get(xorb.hash)).toHaveLength(1)
   })
 
-  test('a known file takes the newest terms and keeps its SHA-256', async () => {
+  test('a known file takes other terms when they are fewer or the old ones cannot be read, and keeps its SHA-256', async () => {
     const holdings = await create()
     const content = noise(600_000)
     const [whole, split] = [await pack([content]), await pack([content], { chunksMax: 3 })]
-    await upload(holdings, 'ann', whole)
     const { hash, sha256 } = whole.files[0] as ShardFile
-    const file = { ...(split.files[0] as ShardFile), sha256: null }
-    await upload(holdings, 'ann', { ...split, shard: writeUploadShard({ files: [file], xorbs: split.xorbs }) })
+    const xorbsOf = (packed: Packed) => packed.xorbs.map((xorb) => xorb.hash)
+    const termsLeadTo = async () => (await holdings.findFile(hash))?.xorbs
+    const silent = (packed: Packed): Packed => {
+      const files = packed.files.map((file) => ({ ...file, sha256: null }))
+      return { ...packed, files, shard: writeUploadShard({ files, xorbs: packed.xorbs }) }
+    }
+    await upload(holdings, 'ann', split)
+    await upload(holdings, 'bob', silent(whole))
+    expect(await termsLeadTo()).toEqual(xorbsOf(whole))
+    await upload(holdings, 'ann', silent(split))
+    expect(await termsLeadTo()).toEqual(xorbsOf(whole))
+    await holdings.blobs.quarantine({ kind: 'xorb', name: whole.xorbs[0]?.hash as string }, [1])
+    await upload(holdings, 'ann', silent(split))
+    expect(await termsLeadTo()).toEqual(xorbsOf(split))
     expect(await holdings.findSha256(hash)).toBe(sha256)
-    expect((await holdings.findFile(hash))?.xorbs).toEqual(split.xorbs.map((xorb) => xorb.hash))
   })
 }
 

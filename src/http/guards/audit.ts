@@ -7,6 +7,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Accounts } from '../../hub/accounts.ts'
 import type { Actor, Deed } from '../../hub/audit-log.ts'
 import { ANONYMOUS, type Caller } from '../../hub/caller.ts'
+import { addressOf } from './address.ts'
 import { findIdentity } from './identity.ts'
 
 /** Method and route, as patterns, and what a line calls it. */
@@ -45,7 +46,7 @@ export function noteDeed(request: FastifyRequest, deed: Partial<Deed>): void {
 }
 
 export function actorOf({ name, tokenName }: Caller, request: FastifyRequest): Actor {
-  return { who: name ?? '-', token: tokenName, from: request.ip }
+  return { who: name ?? '-', token: tokenName, from: addressOf(request) }
 }
 
 export function addAudit(app: FastifyInstance, accounts: Accounts): void {

@@ -3,8 +3,7 @@ import type { FastifyRequest } from 'fastify'
 import type { ZodType } from 'zod'
 import { AppError } from '../../base/app-error.ts'
 import { parseJson } from '../../base/json.ts'
-
-export const JSON_BYTES_MAX = 8 * 1024 * 1024
+import { BODIES_HELD_BYTES_MAX, PATH_LIST_BYTES_MAX } from '../limits.ts'
 
 /** To be read once. Whoever stops early leaves the connection open, or the client would never see why it was refused. */
 export function bodyOf(request: FastifyRequest): AsyncIterable<Uint8Array> {
@@ -13,7 +12,27 @@ export function bodyOf(request: FastifyRequest): AsyncIterable<Uint8Array> {
 
 /** The whole body; kind `too-large` as soon as it passes `limit` bytes. */
 export async function readBody(request: FastifyRequest, limit: number): Promise<Buffer> {
-  return readWhole(request, bodyOf(request), limit)
+  return readWhole(request, counted(bodyOf(request)), limit)
+}
+
+/** Bytes of bodies that are being read now, in this process. */
+let heldBytes = 0
+
+/** Many clients that each stay within their limit must not fill the memory together. */
+async function* counted(body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  let mine = 0
+  try {
+    for await (const piece of body) {
+      mine += piece.length
+      heldBytes += piece.length
+      if (heldBytes > BODIES_HELD_BYTES_MAX) {
+        throw new AppError('busy', 'BODIES_BUSY', 'Too many large requests at once: try again in some seconds')
+      }
+      yield piece
+    }
+  } finally {
+    heldBytes -= mine
+  }
 }
 
 /** All of it as one piece, in memory that is taken once; kind `too-large` above `limit`. */
@@ -42,7 +61,7 @@ export async function readWhole(
 /** A JSON body of at most `limit` bytes and bounded depth, checked by `schema` where one is given. */
 export async function readJson<T = unknown>(
   request: FastifyRequest,
-  limit: number = JSON_BYTES_MAX,
+  limit: number = PATH_LIST_BYTES_MAX,
   schema?: ZodType<T>,
 ): Promise<T> {
   return checkShape(parseJson('the body', await readBody(request, limit)), schema)

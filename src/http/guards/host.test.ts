@@ -5,7 +5,7 @@ import { checkHost } from './host.ts'
 /** A request as Node parses these header lines. */
 function request(...lines: [name: string, value: string][]): FastifyRequest {
   const headers = Object.fromEntries(lines.map(([name, value]) => [name.toLowerCase(), value]))
-  return { headers, raw: { rawHeaders: lines.flat() } } as unknown as FastifyRequest
+  return { headers, raw: { rawHeaders: lines.flat(), url: '/' } } as unknown as FastifyRequest
 }
 
 const check =

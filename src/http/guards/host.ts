@@ -10,7 +10,9 @@ const LOOPBACK = /^(127\.0\.0\.1|localhost|\[::1\])$/i
 
 export function checkHost(request: FastifyRequest, allowedHosts: readonly string[]): void {
   const hosts = request.raw.rawHeaders.filter((name, i) => i % 2 === 0 && name.toLowerCase() === 'host').length
-  if (hosts !== 1) throw new AppError('usage', 'HOST_MISSING', 'A request names exactly one Host')
+  // A whole address in the request line would be a second one.
+  if (hosts !== 1 || /^[^/*]/.test(request.raw.url ?? ''))
+    throw new AppError('usage', 'HOST_MISSING', 'A request names exactly one Host')
   const { host, origin } = request.headers
   if (findPublicUrl(request) === null && !isOurs(host ?? '', allowedHosts)) {
     throw new AppError('forbidden', 'HOST_UNKNOWN', `Host ${host} is not served here; add it with --allow-host`)

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { ManualClock } from '../../base/clock.ts'
-import { bucketOf, networkOf, RATE_LIMITS, RateLimiter } from './rate-limit.ts'
+import { RATE_LIMITS } from '../limits.ts'
+import { bucketOf, networkOf, RateLimiter } from './rate-limit.ts'
 
 test('counts start anew with the next window, in bounded memory; 0 is no limit', () => {
   const clock = new ManualClock()

@@ -7,6 +7,8 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { AppError } from '../../base/app-error.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { Accounts } from '../../hub/accounts.ts'
+import { RATE_KEYS_MAX, RATE_WINDOW_SECONDS } from '../limits.ts'
+import { addressOf } from './address.ts'
 import { findIdentity } from './identity.ts'
 
 export const BUCKETS = ['api', 'resolvers', 'pages'] as const
@@ -14,11 +16,7 @@ export type Bucket = (typeof BUCKETS)[number]
 /** Requests in a window; 0 for no limit. */
 export type RateLimits = Readonly<Record<Bucket, number>>
 
-/** Far above what clients send, far below what would hurt. */
-export const RATE_LIMITS: RateLimits = { api: 200_000, resolvers: 500_000, pages: 20_000 }
-const WINDOW_SECONDS = 300
-const WINDOW_MS = WINDOW_SECONDS * 1000
-const KEYS_MAX = 50_000
+const WINDOW_MS = RATE_WINDOW_SECONDS * 1000
 
 /** The first that fits decides; null is not counted. */
 const BUCKET_OF: readonly (readonly [route: RegExp, bucket: Bucket | null])[] = [
@@ -59,7 +57,7 @@ export class RateLimiter {
     this.#windows.delete(key)
     this.#windows.set(key, window)
     for (const oldest of this.#windows.keys()) {
-      if (this.#windows.size <= KEYS_MAX) break
+      if (this.#windows.size <= RATE_KEYS_MAX) break
       this.#windows.delete(oldest)
     }
     const left = limit - ++window.counts[bucket]
@@ -75,11 +73,11 @@ export function addRateLimits(app: FastifyInstance, accounts: Accounts, limiter:
     const { left, limit, seconds } = state
     reply.headers({
       ratelimit: `"${bucket}";r=${Math.max(left, 0)};t=${seconds}`,
-      'ratelimit-policy': `"fixed window";"${bucket}";q=${limit};w=${WINDOW_SECONDS}`,
+      'ratelimit-policy': `"fixed window";"${bucket}";q=${limit};w=${RATE_WINDOW_SECONDS}`,
     })
     if (left >= 0) return
     reply.header('retry-after', seconds)
-    const message = `More than ${limit} requests of kind ${bucket} in ${WINDOW_SECONDS} s: try again in ${seconds} s`
+    const message = `More than ${limit} requests of kind ${bucket} in ${RATE_WINDOW_SECONDS} s: try again in ${seconds} s`
     throw new AppError('rate-limited', 'RATE_LIMITED', message, {
       data: { headers: { 'retry-after': String(seconds) } },
     })
@@ -95,7 +93,7 @@ export function bucketOf(route: string | undefined): Bucket | null {
 function keyOf(accounts: Accounts, request: FastifyRequest): string {
   const caller = findIdentity(accounts, request)
   if (caller !== null && caller.name !== null) return `token ${caller.name} ${caller.tokenName}`
-  return `address ${networkOf(request.ip)}`
+  return `address ${networkOf(addressOf(request))}`
 }
 
 /** Of IPv6 the first 64 bits: one customer has all the others. */

@@ -6,10 +6,8 @@
 import type { Readable } from 'node:stream'
 import type { FastifyRequest } from 'fastify'
 import { AppError } from '../../../base/app-error.ts'
+import { DISCARDED_BYTES_MAX } from '../../limits.ts'
 import type { CasService } from './cas-service.ts'
-
-/** A little more than the largest legal body. */
-const DISCARDED_BYTES_MAX = 80 * 1024 * 1024
 
 export async function withBody<T>(
   cas: CasService,

@@ -5,6 +5,7 @@ import { type Admin, parseRole, parseScope } from '../../../actions/admin.ts'
 import { AppError } from '../../../base/app-error.ts'
 import { type Caller, hasScope } from '../../../hub/caller.ts'
 import { readJson } from '../../guards/body.ts'
+import { SMALL_BODY_BYTES_MAX } from '../../limits.ts'
 import { limitOf } from '../hub/repo-path.ts'
 
 export interface AdminService {
@@ -13,7 +14,6 @@ export interface AdminService {
   callerOf(request: FastifyRequest): Promise<Caller>
 }
 
-const BODY_BYTES_MAX = 64 * 1024
 const AUDIT_PAGE_MAX = 1_000
 
 export const NEW_USER = z.object({ user: z.string(), scope: z.string().default('write') })
@@ -42,7 +42,7 @@ export function adminRoutes(app: FastifyInstance, { adminFor, callerOf }: AdminS
 
 function userRoutes(app: FastifyInstance, ask: Ask): void {
   app.post('/users', async (request) => {
-    const { user, scope } = await readJson(request, BODY_BYTES_MAX, NEW_USER)
+    const { user, scope } = await readJson(request, SMALL_BODY_BYTES_MAX, NEW_USER)
     return (await ask(request)).createUser(user, parseScope(scope))
   })
 
@@ -56,7 +56,7 @@ function userRoutes(app: FastifyInstance, ask: Ask): void {
 
 function orgRoutes(app: FastifyInstance, ask: Ask): void {
   app.post('/orgs', async (request) => {
-    const { org } = await readJson(request, BODY_BYTES_MAX, NEW_ORG)
+    const { org } = await readJson(request, SMALL_BODY_BYTES_MAX, NEW_ORG)
     await (await ask(request)).createOrg(org)
     return {}
   })
@@ -69,7 +69,7 @@ function orgRoutes(app: FastifyInstance, ask: Ask): void {
   })
 
   app.post<{ Params: { org: string } }>('/orgs/:org/members', async (request) => {
-    const { user, role } = await readJson(request, BODY_BYTES_MAX, NEW_MEMBER)
+    const { user, role } = await readJson(request, SMALL_BODY_BYTES_MAX, NEW_MEMBER)
     await (await ask(request)).setMember({ org: request.params.org, user, role: parseRole(role) })
     return {}
   })
@@ -82,7 +82,7 @@ function orgRoutes(app: FastifyInstance, ask: Ask): void {
 
 function tokenRoutes(app: FastifyInstance, ask: Ask): void {
   app.post('/tokens', async (request) => {
-    const { user, scope, ...wishes } = await readJson(request, BODY_BYTES_MAX, NEW_TOKEN)
+    const { user, scope, ...wishes } = await readJson(request, SMALL_BODY_BYTES_MAX, NEW_TOKEN)
     return (await ask(request)).createToken(user, { scope: parseScope(scope), ...wishes })
   })
 

@@ -14,6 +14,7 @@ import type { Accounts } from '../../../hub/accounts.ts'
 import { type Caller, hasScope } from '../../../hub/caller.ts'
 import { actorOf } from '../../guards/audit.ts'
 import { readJson } from '../../guards/body.ts'
+import { SMALL_BODY_BYTES_MAX } from '../../limits.ts'
 import type { AdminService } from './admin.ts'
 
 export interface CareRouteParts {
@@ -24,7 +25,6 @@ export interface CareRouteParts {
   readonly log: Log
 }
 
-const BODY_BYTES_MAX = 64 * 1024
 const HEARTBEAT_MS = 5_000
 const GC = z.object({ dryRun: z.boolean().default(false), now: z.boolean().default(false) })
 const SCRUB = z.object({ bytesPerSecond: z.number().positive().optional(), restart: z.boolean().default(false) })
@@ -44,19 +44,24 @@ export function careRoutes(app: FastifyInstance, { care, admin, hub, clock, log 
   }
 
   app.post('/gc', async (request, to) => {
-    const options = await readJson(request, BODY_BYTES_MAX, GC)
-    if (!options.dryRun) await note(request, 'store.gc', options)
-    return reply(to, (signal) => care.gc({ ...options, signal }))
+    const options = await readJson(request, SMALL_BODY_BYTES_MAX, GC)
+    const swept = async (signal: AbortSignal) => {
+      const report = await care.gc({ ...options, signal })
+      // Only now: on a full disk there is no room for a line before.
+      if (!options.dryRun) await note(request, 'store.gc', options)
+      return report
+    }
+    return reply(to, swept)
   })
 
   app.post('/scrub', async (request, to) => {
-    const { bytesPerSecond, restart } = await readJson(request, BODY_BYTES_MAX, SCRUB)
+    const { bytesPerSecond, restart } = await readJson(request, SMALL_BODY_BYTES_MAX, SCRUB)
     await note(request, 'store.scrub', { restart })
     return reply(to, (signal) => care.scrub({ bytesPerSecond, restart, signal }))
   })
 
   app.post('/backup', async (request, to) => {
-    const options = await readJson(request, BODY_BYTES_MAX, BACKUP)
+    const options = await readJson(request, SMALL_BODY_BYTES_MAX, BACKUP)
     await note(request, 'store.backup', { folder: options.folder })
     return reply(to, (signal) => care.backup({ ...options, signal }))
   })

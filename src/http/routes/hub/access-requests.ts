@@ -9,11 +9,11 @@ import { lacksScope } from '../../../hub/hub-error.ts'
 import { formatRepoId, type RepoType } from '../../../hub/repo-id.ts'
 import type { RepoRecord } from '../../../hub/repo-table.ts'
 import { readJson } from '../../guards/body.ts'
+import { SMALL_BODY_BYTES_MAX } from '../../limits.ts'
 import { originOf } from '../../origin.ts'
 import { callerOf, type HubService, signedIn } from './hub-service.ts'
 import { pageOf, REPO_ROUTES, repoIdOf } from './repo-path.ts'
 
-const BODY_BYTES_MAX = 64 * 1024
 const PAGE_COUNT = 100
 const HANDLE = z.object({
   user: z.string().nullish(),
@@ -65,7 +65,7 @@ function decideRoutes(app: FastifyInstance, hub: HubService, { type, api }: { ty
   const { requests } = hub.accounts
   app.post(`${api}/user-access-request/handle`, async (request) => {
     const repo = await gatedRepo(hub, request, type)
-    const body = await readJson(request, BODY_BYTES_MAX, HANDLE)
+    const body = await readJson(request, SMALL_BODY_BYTES_MAX, HANDLE)
     const { account, status: before } = findRequest(hub, repo, body)
     if (before === body.status) {
       throw new AppError('conflict', 'ACCESS_REQUEST_STATUS', `The request is ${before} already`)
@@ -75,7 +75,7 @@ function decideRoutes(app: FastifyInstance, hub: HubService, { type, api }: { ty
   })
   app.post(`${api}/user-access-request/grant`, async (request) => {
     const repo = await gatedRepo(hub, request, type)
-    const body = await readJson(request, BODY_BYTES_MAX, GRANT)
+    const body = await readJson(request, SMALL_BODY_BYTES_MAX, GRANT)
     const account = accountOf(hub, body)
     if (requests.isLetIn(repo.id, account)) {
       throw new AppError('usage', 'ACCESS_GRANTED_ALREADY', 'The user may read the files already')

@@ -4,10 +4,10 @@ import { z } from 'zod'
 import { parseJson } from '../../../base/json.ts'
 import { decodeSegment } from '../../../hub/revision.ts'
 import { checkShape, readBody } from '../../guards/body.ts'
+import { SMALL_BODY_BYTES_MAX } from '../../limits.ts'
 import { callerOf, type HubService } from './hub-service.ts'
 import { REPO_ROUTES, rawRest, repoIdOf, revisionPathOf } from './repo-path.ts'
 
-const BODY_BYTES_MAX = 64 * 1024
 export const BRANCH = z.object({
   startingPoint: z.string().nullish(),
   emptyBranch: z.boolean().nullish(),
@@ -66,6 +66,6 @@ function nameIn(request: FastifyRequest, route: string): string {
 }
 
 async function optionalJson(request: FastifyRequest): Promise<unknown> {
-  const body = await readBody(request, BODY_BYTES_MAX)
+  const body = await readBody(request, SMALL_BODY_BYTES_MAX)
   return body.length === 0 ? {} : parseJson('the body', body)
 }

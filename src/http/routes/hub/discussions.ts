@@ -7,11 +7,11 @@ import { checkPropose, mayReadFiles } from '../../../hub/access.ts'
 import type { DiscussionStatus } from '../../../hub/discussions.ts'
 import type { RepoType } from '../../../hub/repo-id.ts'
 import { checkShape, readBody, readJson } from '../../guards/body.ts'
+import { COMMENT_BODY_BYTES_MAX } from '../../limits.ts'
 import { detailsJson, discussionJson, eventJson } from './discussion-json.ts'
 import { callerOf, type HubService, signedIn } from './hub-service.ts'
 import { pageOf, REPO_ROUTES, repoIdOf } from './repo-path.ts'
 
-const BODY_BYTES_MAX = 256 * 1024
 const PAGE_COUNT = 50
 const title = z.string().trim().min(1).max(200)
 const text = z.string().max(65_536)
@@ -53,7 +53,7 @@ export function discussionRoutes(app: FastifyInstance, hub: HubService): void {
 
     app.post(`${api}/discussions`, async (request) => {
       const caller = await signedIn(hub, request)
-      const body = await readJson(request, BODY_BYTES_MAX, START)
+      const body = await readJson(request, COMMENT_BODY_BYTES_MAX, START)
       const about = { title: body.title, description: body.description ?? '', isPull: body.pullRequest === true }
       const id = repoIdOf(request, type)
       const made = await hub.pulls.start(caller, id, about)
@@ -82,7 +82,7 @@ function changeRoutes(app: FastifyInstance, hub: HubService, { type, one }: { ty
   }
   app.post(`${one}/comment`, async (request) => {
     const { caller, discussion } = await find(request)
-    const { comment } = await readJson(request, BODY_BYTES_MAX, COMMENT)
+    const { comment } = await readJson(request, COMMENT_BODY_BYTES_MAX, COMMENT)
     const data = { raw: comment, history: [] }
     return { newMessage: eventJson(discussions.addEvent(caller, discussion, { type: 'comment', data })) }
   })
@@ -92,7 +92,7 @@ function changeRoutes(app: FastifyInstance, hub: HubService, { type, one }: { ty
     if (event.account !== caller.account) {
       throw new AppError('forbidden', 'RIGHTS_MISSING', 'Only who wrote a comment may edit it')
     }
-    const { content } = await readJson(request, BODY_BYTES_MAX, EDIT)
+    const { content } = await readJson(request, COMMENT_BODY_BYTES_MAX, EDIT)
     discussions.editComment(event, { raw: content })
     return { updatedComment: eventJson(commentOf(hub, request, discussion)) }
   })
@@ -106,19 +106,19 @@ function changeRoutes(app: FastifyInstance, hub: HubService, { type, one }: { ty
   app.post(`${one}/title`, async (request) => {
     const { caller, repo, discussion } = await find(request)
     hub.pulls.checkChange(caller, repo, discussion)
-    const body = await readJson(request, BODY_BYTES_MAX, TITLE)
+    const body = await readJson(request, COMMENT_BODY_BYTES_MAX, TITLE)
     return { newTitle: eventJson(discussions.setTitle(caller, discussion, body.title)) }
   })
   app.post(`${one}/status`, async (request) => {
     const { caller, repo, discussion } = await find(request)
-    const { status, comment } = await readJson(request, BODY_BYTES_MAX, STATUS)
+    const { status, comment } = await readJson(request, COMMENT_BODY_BYTES_MAX, STATUS)
     const event = hub.pulls.setStatus(caller, repo, discussion.num, status)
     if (comment) discussions.addEvent(caller, discussion, { type: 'comment', data: { raw: comment, history: [] } })
     return { newStatus: eventJson(event) }
   })
   app.post(`${one}/merge`, async (request) => {
     const { caller, repo, discussion } = await find(request)
-    const body = await readBody(request, BODY_BYTES_MAX)
+    const body = await readBody(request, COMMENT_BODY_BYTES_MAX)
     // Clients that have nothing to say send no body, or `null`.
     const said = body.length === 0 ? null : parseJson('The request', body)
     const { comment } = checkShape(said ?? {}, MERGE)

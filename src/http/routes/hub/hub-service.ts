@@ -17,6 +17,7 @@ import type { RepoChanges } from '../../../hub/repo-changes.ts'
 import type { RepoReader } from '../../../hub/repo-reader.ts'
 import type { RepoWriter } from '../../../hub/repo-writer.ts'
 import type { WeightHeaders } from '../../../hub/weight-headers.ts'
+import { addressOf } from '../../guards/address.ts'
 import { findIdentity } from '../../guards/identity.ts'
 import { originOf } from '../../origin.ts'
 
@@ -42,7 +43,7 @@ export interface HubService {
 export async function callerOf({ accounts }: Pick<HubService, 'accounts'>, request: FastifyRequest): Promise<Caller> {
   const caller = findIdentity(accounts, request)
   if (caller !== null) return caller
-  accounts.audit.loginFailed(request.ip)
+  accounts.audit.loginFailed(addressOf(request))
   throw badCredentials()
 }
 

@@ -8,11 +8,11 @@ import { repoAccount } from '../../../hub/accounts.ts'
 import { parseRepoId, REPO_TYPES } from '../../../hub/repo-id.ts'
 import type { RepoRecord } from '../../../hub/repo-table.ts'
 import { readJson } from '../../guards/body.ts'
+import { OBJECT_LIST_BYTES_MAX } from '../../limits.ts'
 import { originOf } from '../../origin.ts'
 import { callerOf, type HubService, signedIn } from './hub-service.ts'
 import { limitOf, pageOf, REPO_ROUTES, repoIdOf } from './repo-path.ts'
 
-const BODY_BYTES_MAX = 4 * 1024 * 1024
 const PAGE_MAX = 1000
 const FILES_MAX = 10_000
 const DUPLICATE = z.object({
@@ -66,7 +66,7 @@ export function largeFileRoutes(app: FastifyInstance, hub: HubService): void {
       const caller = await signedIn(hub, request)
       const source = await hub.reader.getRepo(caller, repoIdOf(request, type))
       checkFiles(hub.accounts, caller, source)
-      const { target, files } = await readJson(request, BODY_BYTES_MAX, DUPLICATE)
+      const { target, files } = await readJson(request, OBJECT_LIST_BYTES_MAX, DUPLICATE)
       const to = checkWrite(caller, await hub.reader.getRepo(caller, parseRepoId(target.name, target.type)))
       const failed: { sha256: string; error: string }[] = []
       for (const { sha256 } of files) {

@@ -4,11 +4,11 @@ import { z } from 'zod'
 import { parseJson } from '../../../base/json.ts'
 import { mayReadFiles } from '../../../hub/access.ts'
 import { checkShape, readBody } from '../../guards/body.ts'
+import { PATH_LIST_BYTES_MAX } from '../../limits.ts'
 import { callerOf, type HubService } from './hub-service.ts'
 import { isTrue, REPO_ROUTES, repoIdOf, revisionPathOf } from './repo-path.ts'
 import { entriesJson } from './tree-json.ts'
 
-const BODY_BYTES_MAX = 8 * 1024 * 1024
 const PATHS_MAX = 20_000
 export const PATHS_INFO = z.object({
   paths: z.union([z.string(), z.array(z.string()).max(PATHS_MAX)]),
@@ -33,7 +33,7 @@ export function pathsInfoRoutes(app: FastifyInstance, hub: HubService): void {
 }
 
 async function bodyOf(request: FastifyRequest): Promise<z.infer<typeof PATHS_INFO>> {
-  const body = await readBody(request, BODY_BYTES_MAX)
+  const body = await readBody(request, PATH_LIST_BYTES_MAX)
   if (!(request.headers['content-type'] ?? '').startsWith('application/x-www-form-urlencoded')) {
     return checkShape(parseJson('the body', body), PATHS_INFO)
   }

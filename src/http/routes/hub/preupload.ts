@@ -4,10 +4,10 @@ import { z } from 'zod'
 import { checkRepoPath } from '../../../base/safe-path.ts'
 import { planUpload } from '../../../hub/preupload.ts'
 import { readJson } from '../../guards/body.ts'
+import { PATH_LIST_BYTES_MAX } from '../../limits.ts'
 import { callerOf, type HubService } from './hub-service.ts'
 import { opensPull, REPO_ROUTES, repoIdOf, revisionPathOf } from './repo-path.ts'
 
-const BODY_BYTES_MAX = 8 * 1024 * 1024
 const FILES_MAX = 5_000
 const SAMPLE_LENGTH_MAX = 4_096
 const FILE = z.object({
@@ -30,7 +30,7 @@ export function preuploadRoutes(app: FastifyInstance, hub: HubService): void {
       const found = await hub.reader.getRepo(caller, repoIdOf(request, type))
       const repo = hub.pulls.checkCommit(caller, found, { revision, openPull: opensPull(request) })
       const snapshot = await hub.reader.at(caller, repo, revision)
-      const { files, gitIgnore, gitAttributes } = await readJson(request, BODY_BYTES_MAX, PREUPLOAD)
+      const { files, gitIgnore, gitAttributes } = await readJson(request, PATH_LIST_BYTES_MAX, PREUPLOAD)
       // A full namespace is told before bytes are sent; the exact sum is known at the commit.
       hub.accounts.quotas.checkBytes(repo.namespace, files.some(({ size }) => size > 0) ? 1 : 0)
       const asked = files.map(({ path, size, sample }) => {

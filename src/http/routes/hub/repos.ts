@@ -6,10 +6,9 @@ import { formatTypedRepoId, parseRepoId, REPO_TYPES, type RepoId, webPath } from
 import type { RepoRecord } from '../../../hub/repo-table.ts'
 import { noteDeed } from '../../guards/audit.ts'
 import { readJson } from '../../guards/body.ts'
+import { PATH_LIST_BYTES_MAX } from '../../limits.ts'
 import { originOf } from '../../origin.ts'
 import { type HubService, signedIn } from './hub-service.ts'
-
-const BODY_BYTES_MAX = 8 * 1024 * 1024
 
 export const NAMED_REPO = z.object({
   name: z.string(),
@@ -30,7 +29,7 @@ export function reposRoutes(app: FastifyInstance, hub: HubService): void {
   const { writer } = hub
   app.post('/api/repos/create', async (request) => {
     const caller = await signedIn(hub, request)
-    const body = await readJson(request, BODY_BYTES_MAX, NEW_REPO)
+    const body = await readJson(request, PATH_LIST_BYTES_MAX, NEW_REPO)
     const id = idOf(body, caller.name ?? '')
     const isPrivate =
       body.visibility === undefined || body.visibility === null ? body.private === true : body.visibility !== 'public'
@@ -49,7 +48,7 @@ export function reposRoutes(app: FastifyInstance, hub: HubService): void {
 
   app.delete('/api/repos/delete', async (request, reply) => {
     const caller = await signedIn(hub, request)
-    const body = await readJson(request, BODY_BYTES_MAX, NAMED_REPO)
+    const body = await readJson(request, PATH_LIST_BYTES_MAX, NAMED_REPO)
     const id = idOf(body, caller.name ?? '')
     noteDeed(request, { what: formatTypedRepoId(id) })
     await writer.delete(caller, id)
@@ -58,7 +57,7 @@ export function reposRoutes(app: FastifyInstance, hub: HubService): void {
 
   app.post('/api/repos/move', async (request, reply) => {
     const caller = await signedIn(hub, request)
-    const { fromRepo, toRepo, type } = await readJson(request, BODY_BYTES_MAX, MOVE)
+    const { fromRepo, toRepo, type } = await readJson(request, PATH_LIST_BYTES_MAX, MOVE)
     const [from, to] = [fromRepo, toRepo].map((id) => parseRepoId(id, type ?? 'model')) as [RepoId, RepoId]
     noteDeed(request, { what: formatTypedRepoId(from), details: { to: formatTypedRepoId(to) } })
     await hub.changes.move(caller, from, to)

@@ -6,11 +6,11 @@ import { formatTypedRepoId, parseRepoId, webPath } from '../../../hub/repo-id.ts
 import type { RepoRecord } from '../../../hub/repo-table.ts'
 import { noteDeed } from '../../guards/audit.ts'
 import { readJson } from '../../guards/body.ts'
+import { SMALL_BODY_BYTES_MAX } from '../../limits.ts'
 import { originOf } from '../../origin.ts'
 import { type HubService, signedIn } from './hub-service.ts'
 import { REPO_ROUTES, repoIdOf } from './repo-path.ts'
 
-const BODY_BYTES_MAX = 64 * 1024
 const VISIBILITY = {
   private: z.boolean().nullish(),
   visibility: z.enum(['public', 'private', 'protected']).nullish(),
@@ -25,7 +25,7 @@ export function settingsRoutes(app: FastifyInstance, hub: HubService): void {
   for (const { type, api } of REPO_ROUTES) {
     app.put(`${api}/settings`, async (request) => {
       const caller = await signedIn(hub, request)
-      const body = await readJson(request, BODY_BYTES_MAX, SETTINGS)
+      const body = await readJson(request, SMALL_BODY_BYTES_MAX, SETTINGS)
       const gated = body.gated === false ? null : (body.gated ?? undefined)
       const change = { private: isPrivate(body) ?? undefined, gated }
       noteDeed(request, { details: change })
@@ -35,7 +35,7 @@ export function settingsRoutes(app: FastifyInstance, hub: HubService): void {
 
     app.post(`${api}/duplicate`, async (request) => {
       const caller = await signedIn(hub, request)
-      const body = await readJson(request, BODY_BYTES_MAX, DUPLICATE)
+      const body = await readJson(request, SMALL_BODY_BYTES_MAX, DUPLICATE)
       const to = parseRepoId(body.repository, type)
       noteDeed(request, { details: { to: formatTypedRepoId(to) } })
       try {

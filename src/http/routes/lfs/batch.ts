@@ -10,12 +10,12 @@ import { type LfsGrant, signGrant } from '../../../hub/lfs-signature.ts'
 import { apiPath, webPath } from '../../../hub/repo-id.ts'
 import type { RepoRecord } from '../../../hub/repo-table.ts'
 import { readJson } from '../../guards/body.ts'
+import { OBJECT_LIST_BYTES_MAX } from '../../limits.ts'
 import { originOf } from '../../origin.ts'
 import { callerOf, type HubService } from '../hub/hub-service.ts'
 import { REPO_ROUTES, repoIdOf } from '../hub/repo-path.ts'
 import { CAS_TOKEN_SECONDS, grantCas } from '../hub/xet-tokens.ts'
 
-const BODY_BYTES_MAX = 4 * 1024 * 1024
 const OBJECTS_MAX = 1_000
 const TRANSFERS = ['basic', 'multipart', 'xet']
 export const LFS_GRANT_SECONDS = 3600
@@ -39,7 +39,7 @@ export function batchRoutes(app: FastifyInstance, hub: HubService): void {
     app.post(`${web}/info/lfs/objects/batch`, async (request, reply) => {
       const caller = await callerOf(hub, request)
       const repo = await hub.reader.getRepo(caller, repoIdOf(request, type))
-      const batch = await readJson(request, BODY_BYTES_MAX, LFS_BATCH)
+      const batch = await readJson(request, OBJECT_LIST_BYTES_MAX, LFS_BATCH)
       check(batch)
       const isUpload = batch.operation === 'upload'
       const ref = batch.ref?.name ?? null

@@ -8,13 +8,11 @@ import { type LfsGrant, readGrant } from '../../../hub/lfs-signature.ts'
 import type { RepoType } from '../../../hub/repo-id.ts'
 import type { RepoRecord } from '../../../hub/repo-table.ts'
 import { bodyOf, readBody, readJson } from '../../guards/body.ts'
+import { OBJECT_LIST_BYTES_MAX, SMALL_BODY_BYTES_MAX } from '../../limits.ts'
 import { replyFile } from '../hub/file-reply.ts'
 import { callerOf, type HubService } from '../hub/hub-service.ts'
 import { REPO_ROUTES, repoIdOf } from '../hub/repo-path.ts'
 
-const BODY_BYTES_MAX = 64 * 1024
-/** The list of parts, which says nothing that we do not know. */
-const PARTS_BODY_BYTES_MAX = 4 * 1024 * 1024
 export const LFS_VERIFY = z.object({ oid: z.string(), size: z.int().nonnegative() })
 
 export function objectRoutes(app: FastifyInstance, hub: HubService): void {
@@ -33,7 +31,7 @@ export function objectRoutes(app: FastifyInstance, hub: HubService): void {
 
     app.post(`${object}/verify`, async (request) => {
       const account = signed(hub, request, { type, action: 'verify' })?.account ?? (await writer(hub, request, type))
-      const { oid, size } = await readJson(request, BODY_BYTES_MAX, LFS_VERIFY)
+      const { oid, size } = await readJson(request, SMALL_BODY_BYTES_MAX, LFS_VERIFY)
       const stored = oid === oidOf(request) ? await hub.files.findVerified(account, oid) : null
       if (stored?.size === size) return {}
       throw new AppError('not-found', 'LFS_OBJECT_UNKNOWN', `Object ${oidOf(request)} of this size was not uploaded`)
@@ -70,7 +68,7 @@ function partRoutes(app: FastifyInstance, hub: HubService, { type, object }: { t
   app.post(`${object}/complete`, async (request) => {
     const grant = signed(hub, request, { type, action: 'complete' })
     if (grant === null) throw badAddress()
-    await readBody(request, PARTS_BODY_BYTES_MAX)
+    await readBody(request, OBJECT_LIST_BYTES_MAX)
     const { sha256, size, account } = grant
     await hub.parts.join(grant, (body) => hub.files.ingest(account, body, { sha256, size }))
     return { success: true }
