@@ -10,5 +10,7 @@ export const CARE_MEANINGS: Readonly<Record<string, string>> = {
   HOME_MISSING: 'No server ever used this home. Give the right one by --home or XORBIT_HOME.',
   HOME_NOT_EMPTY: 'A backup is restored into a new folder. Name another --home, or remove what is there.',
   RESTORE_UNFINISHED: 'A restore into this home did not end. Run it again, or remove the folder.',
+  SERVER_VERSION_DIFFERS:
+    'Commands talk to a running server of their own version only. Restart the server, or use its command.',
   SERVER_UNREACHABLE: 'A server holds the home, but its address or token is not in run/. Stop it, or restore the file.',
 }

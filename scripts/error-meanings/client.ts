@@ -52,7 +52,8 @@ export const CLIENT_MEANINGS: Readonly<Record<string, string>> = {
   PATH_MISSING: 'The command needs a file: REPO[@REV]/PATH.',
   PATH_TAKEN: 'A folder is where the file should be, or a file where its folder should. Move it away.',
   PATH_TWICE: 'Two local files would get the same path in the repository. Name a destination: PATH:DEST.',
-  PATH_UNSAFE: 'A path leads outside of its folder, into `.git`, or is no path of a repository. Rename the file.',
+  PATH_UNSAFE:
+    'A path leads outside of its folder, into `.git`, is no path of a repository, or is one that Windows cannot hold. Rename the file.',
   PLAN_BAD: 'The reconstruction that the CAS gave is not sound. Try again; report it to the server.',
   PLAN_CHANGED: 'The reconstruction of the file changed while it was fetched. Try again.',
   PLAN_INCOMPLETE: 'The reconstruction leaves out where some chunks are. Try again; report it to the server.',

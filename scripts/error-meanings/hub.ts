@@ -28,6 +28,8 @@ export const HUB_MEANINGS: Readonly<Record<string, string>> = {
   GIT_NOT_FOUND: 'No git new enough is in PATH. Install git.',
   GIT_OBJECT_MISSING: 'An object is missing from the git repository. Restore it from a backup or push it again.',
   GIT_OUTPUT_TOO_LARGE: 'git answered more than this server reads. Ask for less of the repository.',
+  GIT_BUSY: 'More calls of git wait than a busy server has. Clients try again by themselves; else try later.',
+  GIT_STALLED: 'A git process of the server stood still and was ended. Try again; if it stays, look at the disk.',
   GIT_TIMEOUT: 'git took too long and was ended. Try again; if it stays, look at disk and load.',
   HOME_MISSING: 'There is no home of a server at this place. Give the right one with `--home`.',
   HEADERS_TOO_MANY: 'The request has more than 100 headers. Send fewer.',
@@ -80,6 +82,7 @@ export const HUB_MEANINGS: Readonly<Record<string, string>> = {
   REVISION_NOT_FOUND:
     'The repository has no such branch, tag or commit. `main` is always there once something was pushed.',
   RIGHTS_MISSING: 'This account may not do that in this namespace. Ask its owner, or use another token.',
+  METHOD_UNKNOWN: 'The address is right, the method is not: the answer names those it knows.',
   ROUTE_UNKNOWN: 'Nothing answers this method and path. Check the address.',
   SCOPE_MISSING: 'The token has a scope that does not allow this. Use one with a wider scope.',
   SIGN_IN_FIRST: 'This needs an account. Send a token.',

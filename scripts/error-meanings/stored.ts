@@ -39,6 +39,7 @@ export const STORED_MEANINGS: Readonly<Record<string, string>> = {
   SIGNED_URL_RANGE:
     'The address is signed for other bytes than the range asks for. Ask for a reconstruction of that range.',
   SIGNED_URL_REPLACED: 'The stored copy was replaced since the address was signed. Ask for a new reconstruction.',
+  STORE_STALLED: 'The disk of the server has not answered for seconds. Try again; if it stays, look at the disk.',
   TERM_HASH_BAD: 'The verification hash of a term does not fit its chunks. Upload the file again.',
   TERM_LENGTH_BAD: 'A term of a shard has another length than its chunks. Upload the file again.',
   TERM_RANGE_BAD: 'A term of a shard names chunks that its xorb does not have. Upload the file again.',

@@ -10,6 +10,7 @@ import { LOCAL_ACTOR } from '../hub/audit-log.ts'
 import { type Home, openHome } from '../store/home.ts'
 import { AccountsAdmin, type Admin } from './admin.ts'
 import { RemoteAdmin } from './remote-admin.ts'
+import { checkServerVersion } from './server-version.ts'
 
 export interface WithAdminOptions {
   /** The home must be there: reading makes none. */
@@ -70,6 +71,7 @@ async function withServer<T>(path: string, action: (admin: Admin) => Promise<T>)
   }
   const http = new HttpClient({ env: process.env })
   try {
+    await checkServerVersion(http, url)
     return await action(new RemoteAdmin(http, url, token))
   } finally {
     await http.close()

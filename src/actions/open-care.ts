@@ -12,6 +12,7 @@ import { type Home, openHome } from '../store/home.ts'
 import { type Care, LocalCare } from './care.ts'
 import { openStore, type Store } from './open-store.ts'
 import { RemoteCare } from './remote-care.ts'
+import { checkServerVersion } from './server-version.ts'
 
 export async function withCare<T>(path: string, log: Log, action: (care: Care) => Promise<T>): Promise<T> {
   await checkHome(path)
@@ -81,7 +82,9 @@ async function withServer<T>(path: string, action: (care: Care) => Promise<T>): 
   const { url, token } = runFiles(path)
   const http = new HttpClient({ env: process.env })
   try {
-    return await action(new RemoteCare(http, await readLine(url), await readLine(token)))
+    const [address, key] = [await readLine(url), await readLine(token)]
+    await checkServerVersion(http, address)
+    return await action(new RemoteCare(http, address, key))
   } finally {
     await http.close()
   }

@@ -5,6 +5,7 @@ import { AppError } from '../base/app-error.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
 import type { Env } from '../base/config.ts'
 import { cancelled } from '../base/retry.ts'
+import { checkPathHere } from '../base/safe-path.ts'
 import type { RepoType } from '../hub/repo-id.ts'
 import { parseModelRef } from '../models/model-ref.ts'
 import { HfCache } from '../transfer/hf-cache.ts'
@@ -131,7 +132,10 @@ async function choose(options: PullOptions, target: Target, commit: string, list
     throw new AppError('not-found', 'ENTRY_NOT_FOUND', message)
   }
   const isWanted = pathFilter(options)
-  return listing.filter(({ path }) => isWanted(path))
+  const chosen = listing.filter(({ path }) => isWanted(path))
+  // What this system's disks cannot hold can be left out by --exclude.
+  for (const { path } of chosen) checkPathHere(path)
+  return chosen
 }
 
 function cacheOf({ cacheDir, signal }: PullOptions, env: Env, repo: HubRepo): HfCache {

@@ -40,6 +40,7 @@ export const STATUS_OF_CODE: Readonly<Record<string, number>> = {
   PARENT_STALE: 412,
   REPO_MOVED: 307,
   LFS_OBJECT_MISSING: 422,
+  METHOD_UNKNOWN: 405,
   HEADERS_TOO_MANY: 431,
   BODY_ENCODED: 415,
   // Whoever started the server chose the place, not who asks it.

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { checkRepoPath, resolveInside } from './safe-path.ts'
+import { checkNewPath, checkPathHere, checkRepoPath, resolveInside } from './safe-path.ts'
 
 let root = ''
 beforeAll(async () => {
@@ -25,6 +25,20 @@ test.each([
   ...[`${'n'.repeat(256)}`, `${'d/'.repeat(2100)}x`],
 ])('refuses %j', (path) => {
   expect(() => checkRepoPath(path)).toThrow(expect.objectContaining({ code: 'PATH_UNSAFE' }))
+})
+
+test.each([
+  ...['CON', 'aux.txt', 'a/nul', 'Com1.tar.gz', 'lpt9 .x', 'COM¹', 'CONOUT$'],
+  ...['ab:c', 'x/y:z', 'a.', 'a ', 'a /b', '...'],
+])('takes %j for no new name, and for no file on Windows', (path) => {
+  const refusal = expect.objectContaining({ code: 'PATH_UNSAFE' })
+  expect(() => checkNewPath(path)).toThrow(refusal)
+  expect(() => checkPathHere(path, 'win32')).toThrow(refusal)
+  expect(() => checkPathHere(path, 'linux')).not.toThrow()
+})
+
+test.each(['console', 'aux-data/x', 'nul1', 'a.con', 'com', 'com10', 'a b', '.x'])('takes %j as a new name', (path) => {
+  expect(() => checkNewPath(path)).not.toThrow()
 })
 
 test('writes through no symbolic link', async () => {

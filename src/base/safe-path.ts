@@ -12,6 +12,8 @@ const NAME_BYTES_MAX = 255
 const FORBIDDEN = /[\p{Cc}\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]/u
 /** `.git` in every spelling that some file system takes for it. */
 const GIT_FOLDER = /^(\.git|git~\d+)[. ]*$/i
+/** Windows takes these for a device, whatever stands behind the first dot. */
+const DEVICE = /^(con|prn|aux|nul|com[\d¹²³]|lpt[\d¹²³]|conin\$|conout\$) *(\..*)?$/i
 
 /** Throws PATH_UNSAFE unless `path` (with `/`) names a file inside a repository. */
 export function checkRepoPath(path: string): void {
@@ -19,6 +21,33 @@ export function checkRepoPath(path: string): void {
   if (reason !== null) {
     throw new AppError('malformed', 'PATH_UNSAFE', `Path ${JSON.stringify(path.slice(0, 200))} refused: ${reason}`)
   }
+}
+
+/**
+ * For names that are new: also PATH_UNSAFE when Windows could not hold it or would take it for something else. Where such
+ * a name exists already it is read, written to disks that hold it, and deleted like any other.
+ */
+export function checkNewPath(path: string): void {
+  checkRepoPath(path)
+  const reason = findForeign(path)
+  if (reason === null) return
+  const message = `Path ${JSON.stringify(path.slice(0, 200))} refused: ${reason}, so Windows cannot hold it: rename it`
+  throw new AppError('malformed', 'PATH_UNSAFE', message)
+}
+
+/** For names that become files here: as strict as the disks of this system. */
+export function checkPathHere(path: string, platform: string = process.platform): void {
+  if (platform === 'win32') checkNewPath(path)
+  else checkRepoPath(path)
+}
+
+function findForeign(path: string): string | null {
+  for (const name of path.split('/')) {
+    if (DEVICE.test(name)) return 'a part names a device'
+    if (name.includes(':')) return 'a part holds a colon'
+    if (/[. ]$/.test(name)) return 'a part ends in a dot or a space'
+  }
+  return null
 }
 
 function findFault(path: string): string | null {

@@ -8,6 +8,8 @@ import { type GitCommand, type GitProcess, keepText } from './git-command.ts'
 import { findOid, type Oid } from './oid.ts'
 
 const IDLE_MS = 10_000
+/** A process that says nothing for so long, although it was asked, is ended; the next question starts another. */
+const SILENT_MS = 15_000
 /** Larger objects are streamed by a process of their own. */
 export const BATCH_CONTENT_BYTES_MAX = 16 * 1024 * 1024
 const LF = 0x0a
@@ -20,6 +22,11 @@ export interface GitObject {
   readonly content: Buffer
 }
 
+export interface BatchOptions {
+  readonly withContent: boolean
+  readonly silentMs?: number
+}
+
 interface Question {
   readonly name: string
   resolve(object: GitObject | null): void
@@ -30,17 +37,20 @@ export class BatchProcess {
   readonly #git: GitCommand
   readonly #gitDir: string
   readonly #withContent: boolean
+  readonly #silentMs: number
   #child: GitProcess | null = null
   #waiting: Question[] = []
   #parts: Buffer[] = []
   #bytes = 0
   #header: { oid: Oid; type: string; size: number } | null = null
   #idle: NodeJS.Timeout | undefined
+  #silent: NodeJS.Timeout | undefined
 
-  constructor(git: GitCommand, gitDir: string, { withContent }: { withContent: boolean }) {
+  constructor(git: GitCommand, gitDir: string, { withContent, silentMs = SILENT_MS }: BatchOptions) {
     this.#git = git
     this.#gitDir = gitDir
     this.#withContent = withContent
+    this.#silentMs = silentMs
   }
 
   /** Null when nothing has this name. A name never holds a line end: callers pass oids and checked ref names. */
@@ -50,6 +60,7 @@ export class BatchProcess {
     clearTimeout(this.#idle)
     return new Promise((resolve, reject) => {
       this.#waiting.push({ name, resolve, reject })
+      if (this.#waiting.length === 1) this.#awaitWord(child)
       child.stdin.write(`${name}\n`)
     })
   }
@@ -76,9 +87,22 @@ export class BatchProcess {
     return child
   }
 
+  #awaitWord(child: GitProcess): void {
+    clearTimeout(this.#silent)
+    if (this.#waiting.length === 0) return
+    this.#silent = setTimeout(() => {
+      if (this.#child !== child) return
+      child.kill('SIGKILL')
+      this.#child = null
+      const message = `git cat-file said nothing for ${this.#silentMs / 1000} s in ${this.#gitDir}: try again soon`
+      for (const { reject } of this.#waiting.splice(0)) reject(new AppError('busy', 'GIT_STALLED', message))
+    }, this.#silentMs).unref()
+  }
+
   #onClose(child: GitProcess, stderr: string): void {
     if (this.#child !== child) return
     this.#child = null
+    clearTimeout(this.#silent)
     const waiting = this.#waiting.splice(0)
     const message = `git cat-file ended in ${this.#gitDir}: ${stderr.trim().slice(0, 300)}`
     for (const { reject } of waiting) reject(new AppError('bug', 'GIT_FAILED', message))
@@ -89,6 +113,7 @@ export class BatchProcess {
     this.#parts.push(part)
     this.#bytes += part.length
     while (this.#takeOne(child));
+    this.#awaitWord(child)
     if (this.#waiting.length > 0) return
     clearTimeout(this.#idle)
     this.#idle = setTimeout(() => this.end(), IDLE_MS).unref()

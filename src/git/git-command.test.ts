@@ -1,7 +1,8 @@
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { BatchProcess } from './batch-process.ts'
 import { GitCommand } from './git-command.ts'
 import { findOid, parseOid } from './oid.ts'
 import { Repository } from './repository.ts'
@@ -20,6 +21,15 @@ async function fakeGit(script: string, version = '2.40.1'): Promise<GitCommand> 
   await writeFile(path, `${head}${script}\n`)
   await chmod(path, 0o755)
   return GitCommand.find(folder)
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    expect(error).toMatchObject({ code: 'ESRCH' })
+    return false
+  }
 }
 
 describe('GitCommand', () => {
@@ -109,4 +119,42 @@ test('a missing blob is damage, by name', async () => {
   const repository = await Repository.init(await GitCommand.find(), join(folder, 'empty.git'))
   await expect(repository.getBlob(parseOid('ab'.repeat(20)))).rejects.toMatchObject({ code: 'GIT_OBJECT_MISSING' })
   repository.close()
+})
+
+test.each([
+  ['error: file write error: No space left on device', 'no-space'],
+  ["fatal: cannot update ref 'refs/heads/main': couldn't write '/x/refs/heads/main.lock'", 'no-space'],
+  ["fatal: unable to append to '/x/logs/HEAD'", 'no-space'],
+  ["fatal: cannot lock ref 'refs/heads/main': Unable to create '/x/main.lock': File exists.", 'bug'],
+])('%s is of kind %s', async (said, kind) => {
+  const git = await fakeGit(`echo "${said}" >&2; exit 128`)
+  await expect(git.run({ gitDir: folder, args: ['log'] })).rejects.toMatchObject({ kind, code: 'GIT_FAILED' })
+})
+
+describe('git that stands still', () => {
+  test('tells the thousand and first who waits to come again', async () => {
+    const slow = await fakeGit('exec sleep 60')
+    const stop = new AbortController()
+    const call = { gitDir: folder, args: ['log'] }
+    const calls = Array.from({ length: 1_008 }, () => slow.run(call, { signal: stop.signal }))
+    const ended = Promise.allSettled(calls)
+    await expect(slow.run(call)).rejects.toMatchObject({ kind: 'busy', code: 'GIT_BUSY' })
+    stop.abort()
+    expect((await ended).filter(({ status }) => status === 'fulfilled')).toEqual([])
+    await expect((await fakeGit('echo free')).run(call)).resolves.toMatchObject({ exit: 0 })
+  })
+
+  test('a batch that says nothing is ended, who asked it is told, and the next question starts another', async () => {
+    const git = await fakeGit(
+      `[ -e ${folder}/awake ] || { echo $$ > ${folder}/stuck; exec sleep 60; }; read name; echo "$name missing"`,
+    )
+    const batch = new BatchProcess(git, folder, { withContent: false, silentMs: 300 })
+    const asked = ['a', 'b'].map((name) => batch.ask(name))
+    for (const answer of asked) await expect(answer).rejects.toMatchObject({ kind: 'busy', code: 'GIT_STALLED' })
+    await writeFile(join(folder, 'awake'), '')
+    await expect(batch.ask('c')).resolves.toBeNull()
+    const stuck = Number(await readFile(join(folder, 'stuck'), 'utf8'))
+    await expect.poll(() => isRunning(stuck)).toBe(false)
+    batch.end()
+  })
 })

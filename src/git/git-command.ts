@@ -16,6 +16,8 @@ const OUTPUT_BYTES_MAX = 256 * 1024 * 1024
 const STDERR_BYTES_MAX = 16 * 1024
 /** Short-lived processes at a time; further calls wait their turn. */
 const PROCESSES_MAX = 8
+/** More calls than this never wait: whoever asks is told to come again. */
+const WAITING_MAX = 1_000
 /** From here on git flushes what it writes by `core.fsync`; before, by `core.fsyncObjectFiles`. */
 const FSYNC_SETTING_SINCE = [2, 36] as const
 const OLDEST = [2, 34] as const
@@ -98,6 +100,9 @@ export class GitCommand {
   /** Runs to the end. Any exit status but 0 and `answers` throws. */
   async run(call: GitCall, options: RunOptions = {}): Promise<GitOutput> {
     const { signal } = options
+    if (this.#running.waiting >= WAITING_MAX) {
+      throw new AppError('busy', 'GIT_BUSY', `${WAITING_MAX} calls of git wait already: try again soon`)
+    }
     return this.#running.run(() => this.#runNow(call, options), 1, signal)
   }
 
@@ -137,6 +142,10 @@ export class GitCommand {
   }
 }
 
+/** Of some writes git says only that they failed. */
+const NO_SPACE =
+  /No space left on device|Disk quota exceeded|(couldn't|could not|unable to) (write|append)|write error/i
+
 /** Collects the first kilobytes of a stream, reading all of it. */
 export function keepText(stream: Readable): string[] {
   const parts: string[] = []
@@ -149,7 +158,7 @@ export function keepText(stream: Readable): string[] {
 }
 
 export function gitFailed({ args, gitDir }: GitCall, exit: number, stderr: string): AppError {
-  const noSpace = /No space left on device|Disk quota exceeded/.test(stderr)
+  const noSpace = NO_SPACE.test(stderr)
   const message = `git ${args[0]} failed in ${gitDir ?? 'no repository'} (${exit}): ${stderr.trim().slice(0, 500)}`
   return new AppError(noSpace ? 'no-space' : 'bug', 'GIT_FAILED', message, { data: { exit } })
 }

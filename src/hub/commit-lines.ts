@@ -4,7 +4,7 @@
  */
 import { z } from 'zod'
 import { AppError } from '../base/app-error.ts'
-import { checkRepoPath } from '../base/safe-path.ts'
+import { checkNewPath, checkRepoPath } from '../base/safe-path.ts'
 
 export const COMMIT_BODY_BYTES_MAX = 512 * 1024 * 1024
 /** Base64 of the largest inline file, and its path. */
@@ -74,11 +74,11 @@ export function parseCommitLine(bytes: Uint8Array, number: number): CommitLine {
     }
     case 'file': {
       const { path, content, encoding } = shape(FILE, value, number)
-      return { key, path: checkPath(path), content: decodeContent(content, encoding, { path, number }) }
+      return { key, path: checkNew(path), content: decodeContent(content, encoding, { path, number }) }
     }
     case 'lfsFile': {
       const { path, oid, size: bytesCount } = shape(LFS_FILE, value, number)
-      return { key, path: checkPath(path), sha256: oid, size: bytesCount ?? null }
+      return { key, path: checkNew(path), sha256: oid, size: bytesCount ?? null }
     }
     case 'deletedFile':
       return { key, path: checkPath(shape(DELETED, value, number).path) }
@@ -86,7 +86,7 @@ export function parseCommitLine(bytes: Uint8Array, number: number): CommitLine {
       return { key, path: checkPath(shape(DELETED, value, number).path.replace(/\/$/, '')) }
     case 'copyFile': {
       const { path, srcPath, srcRevision } = shape(COPY, value, number)
-      return { key, path: checkPath(path), from: checkPath(srcPath), revision: srcRevision ?? null }
+      return { key, path: checkNew(path), from: checkPath(srcPath), revision: srcRevision ?? null }
     }
     default:
       throw bad(number, `unknown key ${JSON.stringify(key.slice(0, 50))}`)
@@ -136,6 +136,11 @@ function shape<T>(schema: z.ZodType<T>, value: unknown, number: number): T {
   if (result.success) return result.data
   const [issue] = result.error.issues
   throw bad(number, `${issue?.path.join('.') || 'value'}: ${issue?.message ?? 'invalid'}`)
+}
+
+function checkNew(path: string): string {
+  checkNewPath(path)
+  return checkPath(path)
 }
 
 function checkPath(path: string): string {

@@ -2,7 +2,7 @@
 import { AppError } from '../base/app-error.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
-import { checkRepoPath } from '../base/safe-path.ts'
+import { checkNewPath } from '../base/safe-path.ts'
 import type { CasFiles } from '../cas/cas-files.ts'
 import type { Oid } from '../git/oid.ts'
 import { checkRefName } from '../git/ref-name.ts'
@@ -192,7 +192,7 @@ export class GitRepoWriter implements RepoWriter {
     try {
       const first = { path: '.gitattributes', content: Buffer.from(DEFAULT_ATTRIBUTES) }
       for (const { path, content } of [first, ...files]) {
-        checkRepoPath(path)
+        checkNewPath(path)
         tree.apply({ kind: 'put', path, oid: await writer.putBlob(content) })
       }
       const commit = await writer.putCommit({ ...this.#commitFacts(caller, 'initial commit'), changes: tree.changes() })

@@ -13,11 +13,12 @@ import {
 
 const WRITE_BYTES = 1 << 19
 
-/** Writes a new file at `path` and syncs it; `onLength` sees how long the segments are so far. */
+/** Writes a new file at `path` and syncs it by `sync`; `onLength` sees how long the segments are so far. */
 export async function writeBlobFile(
   path: string,
   segments: AsyncIterable<Uint8Array>,
   onLength: (length: number) => void,
+  sync: (file: FileHandle) => Promise<void> = (file) => file.sync(),
 ): Promise<void> {
   const file = await open(path, 'wx')
   try {
@@ -35,7 +36,7 @@ export async function writeBlobFile(
       waitingBytes = 0
     }
     await writeFully(file, Buffer.concat([...waiting, encodeTrailer(table.finish())]))
-    await file.sync()
+    await sync(file)
   } finally {
     await file.close()
   }

@@ -6,11 +6,13 @@ import type { Clock } from '../base/clock.ts'
 
 /** Whoever asks more often gets the last answer. */
 const AGAIN_MS = 5_000
+/** A disk that takes longer is no disk to work on. */
+const ANSWER_MS = 2_000
 
 export class WriteProbe {
   readonly #path: string
   readonly #clock: Clock
-  #last: { readonly atMs: number; readonly failure: Promise<string[]> } | null = null
+  #last: { readonly atMs: number; readonly failure: Promise<string[]>; isOver: boolean } | null = null
 
   constructor(path: string, clock: Clock) {
     this.#path = path
@@ -20,10 +22,28 @@ export class WriteProbe {
   /** Why new work would fail; empty when the write went well. */
   async failure(): Promise<readonly string[]> {
     const nowMs = this.#clock.monotonicMs()
-    if (this.#last === null || nowMs - this.#last.atMs >= AGAIN_MS) {
-      this.#last = { atMs: nowMs, failure: this.#write() }
+    const isOld = this.#last === null || (this.#last.isOver && nowMs - this.#last.atMs >= AGAIN_MS)
+    const probe = isOld || this.#last === null ? this.#begin(nowMs) : this.#last
+    if (probe.isOver) return probe.failure
+    const answered = new AbortController()
+    const late = this.#clock.sleep(ANSWER_MS, answered.signal).then(
+      () => [`the disk has not answered for ${ANSWER_MS / 1000} s`],
+      () => [],
+    )
+    try {
+      return await Promise.race([probe.failure, late])
+    } finally {
+      answered.abort()
     }
-    return this.#last.failure
+  }
+
+  #begin(atMs: number) {
+    const probe = { atMs, failure: this.#write(), isOver: false }
+    void probe.failure.then(() => {
+      probe.isOver = true
+    })
+    this.#last = probe
+    return probe
   }
 
   async #write(): Promise<string[]> {

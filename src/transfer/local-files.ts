@@ -3,7 +3,7 @@ import { type FileHandle, open, readdir, stat } from 'node:fs/promises'
 import { basename, join, posix } from 'node:path'
 import { AppError, systemCode } from '../base/app-error.ts'
 import { cancelled } from '../base/retry.ts'
-import { checkRepoPath } from '../base/safe-path.ts'
+import { checkNewPath } from '../base/safe-path.ts'
 import { statIfThere } from './content-check.ts'
 
 export interface LocalFile {
@@ -92,7 +92,7 @@ async function statOf(path: string) {
 
 function add(file: LocalFile, isFile: boolean, found: Map<string, LocalFile>): void {
   if (!isFile) throw new AppError('usage', 'FILE_NOT_PLAIN', `${file.localPath} is no plain file: --exclude it`)
-  checkRepoPath(file.path)
+  checkNewPath(file.path)
   const other = found.get(file.path)
   if (other !== undefined && other.localPath !== file.localPath) {
     const message = `${other.localPath} and ${file.localPath} would both be ${file.path}: name a destination, PATH:DEST`

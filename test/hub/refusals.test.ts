@@ -19,3 +19,13 @@ test.each(['/api/models/alice/%zz', '/%E0%A4%A'])('the address %s', async (path)
   const answer = await hub.ask(path, { token: hub.alice })
   expect([answer.status, answer.json]).toEqual([400, expect.objectContaining({ code: 'REQUEST_BAD' })])
 })
+
+test.each([
+  ['GET', '/-/v1/care/gc', 'POST'],
+  ['GET', '/api/repos/delete', 'DELETE'],
+  ['PUT', '/-/v1/users', 'GET, POST'],
+  ['PATCH', '/api/models/alice/x/commit/main', 'POST'],
+])('%s of %s is told that it knows %s', async (method, path, allow) => {
+  const answer = await hub.ask(path, { method, token: hub.alice })
+  expect([answer.status, answer.json.code, answer.headers.allow]).toEqual([405, 'METHOD_UNKNOWN', allow])
+})

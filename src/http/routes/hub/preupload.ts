@@ -1,7 +1,7 @@
 /** Before an upload: which files go into git, which into the CAS, which are there already. */
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
-import { checkRepoPath } from '../../../base/safe-path.ts'
+import { checkNewPath } from '../../../base/safe-path.ts'
 import { planUpload } from '../../../hub/preupload.ts'
 import { readJson } from '../../guards/body.ts'
 import { PATH_LIST_BYTES_MAX } from '../../limits.ts'
@@ -34,7 +34,7 @@ export function preuploadRoutes(app: FastifyInstance, hub: HubService): void {
       // A full namespace is told before bytes are sent; the exact sum is known at the commit.
       hub.accounts.quotas.checkBytes(repo.namespace, files.some(({ size }) => size > 0) ? 1 : 0)
       const asked = files.map(({ path, size, sample }) => {
-        checkRepoPath(path)
+        checkNewPath(path)
         return { path, size, sample: Buffer.from(sample ?? '', 'base64') }
       })
       const rules = { gitIgnore: gitIgnore ?? null, gitAttributes: gitAttributes ?? null }
