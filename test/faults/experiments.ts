@@ -12,8 +12,17 @@ import { meetsLimits } from './experiments/e-limits.ts'
 import { PROCESS_EXPERIMENTS } from './experiments/e-process.ts'
 import { STORED_EXPERIMENTS } from './experiments/e-stored.ts'
 import { NAME_EXPERIMENTS } from './experiments/f-names.ts'
+import { TREE_EXPERIMENTS } from './experiments/f-trees.ts'
+import { CARD_EXPERIMENTS } from './experiments/g-cards.ts'
+import { CROWD_EXPERIMENTS } from './experiments/g-crowds.ts'
 import { HUB_EXPERIMENTS } from './experiments/g-hub.ts'
+import { LFS_EXPERIMENTS } from './experiments/g-lfs.ts'
+import { MACHINE_EXPERIMENTS } from './experiments/g-machine.ts'
+import { QUESTION_EXPERIMENTS } from './experiments/g-questions.ts'
+import { SENDER_EXPERIMENTS } from './experiments/g-senders.ts'
+import { TOGETHER_EXPERIMENTS } from './experiments/g-together.ts'
 import { DAEMON_EXPERIMENTS } from './experiments/j-daemon.ts'
+import { SERVER_EXPERIMENTS } from './experiments/j-processes.ts'
 import { SURROUNDINGS_EXPERIMENTS } from './experiments/o-surroundings.ts'
 
 export const EXPERIMENTS: Experiments = {
@@ -30,6 +39,15 @@ export const EXPERIMENTS: Experiments = {
   E19: outlivesClockJumps,
   ...NAME_EXPERIMENTS,
   ...HUB_EXPERIMENTS,
+  ...CROWD_EXPERIMENTS,
+  ...QUESTION_EXPERIMENTS,
+  ...SENDER_EXPERIMENTS,
+  ...MACHINE_EXPERIMENTS,
+  ...TREE_EXPERIMENTS,
+  ...CARD_EXPERIMENTS,
+  ...LFS_EXPERIMENTS,
+  ...TOGETHER_EXPERIMENTS,
   ...DAEMON_EXPERIMENTS,
+  ...SERVER_EXPERIMENTS,
   ...SURROUNDINGS_EXPERIMENTS,
 }
