@@ -9,6 +9,7 @@ export const STORED_MEANINGS: Readonly<Record<string, string>> = {
   CAS_TOKEN_BAD: 'The CAS token is missing, forged, or of another address. Ask the Hub for one.',
   CAS_TOKEN_EXPIRED: 'The CAS token has expired. Ask the Hub for another.',
   CAS_TOKEN_READ_ONLY: 'The CAS token may only read. Ask the Hub for a write token.',
+  CAS_TOKEN_REVOKED: 'The token that the CAS token was got with is revoked or ended. Sign in with another.',
   CHECK_INTERRUPTED:
     'The thread that checked the bytes ended. Nothing of them was kept or sent on; send or fetch them again.',
   CHUNK_DAMAGED:

@@ -84,6 +84,7 @@ export async function compose({
     holdings,
     signingKey: accounts.secret('signed-url'),
     tokenKey: accounts.secret('cas-token'),
+    isGranted: (grant) => accounts.isGoodToken(grant),
     epoch,
     originOf,
     clock,

@@ -1,6 +1,6 @@
 /**
- * The bearer token of the CAS: who, what, under which epoch, until when, and our HMAC over it. Clients treat it as
- * opaque and cannot be made to renew it early, so it is not revoked before its end: lifetimes are short.
+ * The bearer token of the CAS: who, what, under which epoch, until when, on the strength of which token of the Hub, and
+ * our HMAC over it. Clients treat it as opaque. It ends with the Hub's token, however that ends.
  *
  * `xet_` + base64url(JSON) + `.` + base64url(HMAC-SHA256 over the text before the dot).
  */
@@ -13,13 +13,15 @@ export interface CasClaims {
   readonly scope: 'read' | 'write'
   readonly epoch: string
   readonly expirySeconds: number
+  /** Id of the Hub's token it was got with; null when it was got with none. */
+  readonly grant: string | null
 }
 
 const PREFIX = 'xet_'
 const TOKEN_LENGTH_MAX = 2048
 
-export function mintCasToken(key: Uint8Array, { account, scope, epoch, expirySeconds }: CasClaims): string {
-  const text = Buffer.from(JSON.stringify([account, scope, epoch, expirySeconds])).toString('base64url')
+export function mintCasToken(key: Uint8Array, { account, scope, epoch, expirySeconds, grant }: CasClaims): string {
+  const text = Buffer.from(JSON.stringify([account, scope, epoch, expirySeconds, grant])).toString('base64url')
   return `${PREFIX}${text}.${sign(key, text)}`
 }
 
@@ -30,8 +32,8 @@ export function readCasToken(key: Uint8Array, token: string): CasClaims | null {
   const ours = Buffer.from(sign(key, text))
   const theirs = Buffer.from(signature)
   if (rest.length > 0 || ours.length !== theirs.length || !timingSafeEqual(ours, theirs)) return null
-  const [account, scope, epoch, expirySeconds] = JSON.parse(Buffer.from(text, 'base64url').toString())
-  return { account, scope, epoch, expirySeconds }
+  const [account, scope, epoch, expirySeconds, grant = null] = JSON.parse(Buffer.from(text, 'base64url').toString())
+  return { account, scope, epoch, expirySeconds, grant }
 }
 
 function sign(key: Uint8Array, text: string): string {

@@ -52,7 +52,15 @@ describe('tokens', () => {
     const { id } = kept.createUser('alice')
     const { token, info } = kept.createToken('alice', { scope: 'write', name: 'laptop' })
     expect(token).toMatch(/^hf_[A-Za-z0-9]{34,}$/)
-    const facts = { account: id, user: id, name: 'alice', scope: 'write', tokenName: 'laptop', admin: false }
+    const facts = {
+      account: id,
+      user: id,
+      name: 'alice',
+      scope: 'write',
+      tokenName: 'laptop',
+      tokenId: info.id,
+      admin: false,
+    }
     const caller = { ...facts, roles: [{ namespace: 'alice', role: 'admin' }], only: null, expiresMs: null }
     expect(kept.findCaller(token)).toEqual(caller)
     expect(kept.listTokens('alice')).toEqual([{ ...info, usedMs: clock.nowMs() }])

@@ -197,6 +197,11 @@ export class Accounts implements Access {
     return found !== null
   }
 
+  /** Whether the token of this id is neither revoked nor ended. */
+  isGoodToken(id: string): boolean {
+    return this.#tokens.isGood(id)
+  }
+
   findCaller(token: string): Caller | null {
     return this.#tokens.findCaller(token)
   }

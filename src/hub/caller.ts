@@ -24,6 +24,8 @@ export interface Caller {
   readonly name: string | null
   readonly scope: Scope | null
   readonly tokenName: string | null
+  /** Id of the token, for what is given out on its strength. */
+  readonly tokenId: string | null
   /** Runs this server: may read, write and administer every repository, as far as the token's scope goes. */
   readonly admin: boolean
   /** Its own namespace and those of its organisations. */
@@ -40,6 +42,7 @@ export const ANONYMOUS: Caller = {
   name: null,
   scope: null,
   tokenName: null,
+  tokenId: null,
   admin: false,
   roles: [],
   only: null,

@@ -126,6 +126,12 @@ export class Tokens {
     return this.#callerOf(row)
   }
 
+  /** Whether a token of this id is still good. */
+  isGood(id: string): boolean {
+    const row = this.#db.prepare('SELECT expires_ms FROM tokens WHERE id = ?').get(id) as Row | undefined
+    return row !== undefined && !hasEnded(row, this.#clock.nowMs())
+  }
+
   /** Who stands behind the account of a token for some repositories; null when the token is gone. */
   findByAccount(account: string): Caller | null {
     if (!account.startsWith(TOKEN_ACCOUNT)) return null
@@ -141,6 +147,7 @@ export class Tokens {
       name: user.name,
       scope: row.scope as Scope,
       tokenName: String(row.name),
+      tokenId: String(row.id),
       expiresMs: msOf(row.expires_ms),
     }
     const roles = this.#orgs.rolesOf(user)

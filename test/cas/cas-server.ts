@@ -68,6 +68,7 @@ export class CasServer {
       holdings: new Holdings({ blobs, catalog, access, clock, limits }),
       signingKey: keyOf('signing'),
       tokenKey: keyOf('token'),
+      isGranted: () => false,
       epoch,
       originOf: (request) => `http://${request.headers.host}`,
       clock,
@@ -119,7 +120,14 @@ export interface TokenWishes {
 
 export function tokenFor(wishes: TokenWishes = {}): string {
   const expirySeconds = systemClock.nowSeconds() + TOKEN_SECONDS
-  return mintCasToken(keyOf('token'), { account: 'ann', scope: 'write', epoch: 'e1', expirySeconds, ...wishes })
+  return mintCasToken(keyOf('token'), {
+    account: 'ann',
+    scope: 'write',
+    epoch: 'e1',
+    expirySeconds,
+    grant: null,
+    ...wishes,
+  })
 }
 
 if (import.meta.main) {

@@ -20,7 +20,7 @@ import { parseHash } from '../../src/xet/hash.ts'
 import { encode, type FuzzTarget, must, textTarget } from './fuzz-target.ts'
 
 const KEY = new Uint8Array(32)
-const TOKEN = mintCasToken(KEY, { account: 'a', scope: 'read', epoch: 'e1', expirySeconds: 2_000_000_000 })
+const TOKEN = mintCasToken(KEY, { account: 'a', scope: 'read', epoch: 'e1', expirySeconds: 2_000_000_000, grant: 'id' })
 const HASH = 'ab'.repeat(32)
 const FILE_BYTES = 1000
 const JOURNAL_ENTRY = {

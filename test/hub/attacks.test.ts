@@ -306,9 +306,22 @@ describe('rights that end', () => {
     accounts.setMember('team', 'guest', 'read')
     expect((await part.reconstruct(xetHash)).status).toBe(200)
     accounts.revokeToken({ token: limited.info.id })
-    expect((await part.reconstruct(xetHash)).status).toBe(404)
+    expect((await part.reconstruct(xetHash)).status).toBe(401)
     accounts.removeUser('guest')
-    expect((await whole.reconstruct(xetHash)).status).toBe(404)
+    expect((await whole.reconstruct(xetHash)).status).toBe(401)
+  })
+
+  test('a CAS token ends with the token it was got with, while others of the same user go on', async () => {
+    const { accounts } = hub.parts
+    const lost = accounts.createToken('alice', { scope: 'write', name: 'lost laptop' })
+    const [stolen, mine] = [await casOf('alice/vault', lost.token), await casOf('alice/vault', hub.alice)]
+    const hash = hashOf(victim.packed)
+    expect((await stolen.reconstruct(hash)).status).toBe(200)
+    accounts.revokeToken({ token: lost.info.id })
+    const refused = await stolen.reconstruct(hash)
+    expect([refused.status, await refused.json()]).toMatchObject([401, { code: 'CAS_TOKEN_REVOKED' }])
+    await expect(stolen.upload(await pack([randomBytes(10_000)]))).rejects.toThrow(/401/)
+    expect((await mine.reconstruct(hash)).status).toBe(200)
   })
 
   test('a CAS token ends no later than the token it was got with', async () => {

@@ -7,7 +7,7 @@ import type { RepoType } from '../../../hub/repo-id.ts'
 import { callerOf, casAccountOf, casUrlFor, type HubService } from './hub-service.ts'
 import { opensPull, REPO_ROUTES, repoIdOf, revisionPathOf } from './repo-path.ts'
 
-/** Long enough for one token a snapshot, short because it outlives a revoked key. Clients renew it by themselves. */
+/** Long enough for one token a snapshot; clients renew it by themselves. */
 export const CAS_TOKEN_SECONDS = 30 * 60
 
 export function xetTokenRoutes(app: FastifyInstance, hub: HubService): void {
@@ -66,6 +66,6 @@ export function grantCas(
   const endSeconds = caller.expiresMs === null ? Number.POSITIVE_INFINITY : Math.floor(caller.expiresMs / 1000)
   const exp = Math.min(hub.clock.nowSeconds() + CAS_TOKEN_SECONDS, endSeconds)
   const account = casAccountOf(caller)
-  const claims = { account, scope, epoch: hub.epoch.current(), expirySeconds: exp }
+  const claims = { account, scope, epoch: hub.epoch.current(), expirySeconds: exp, grant: caller.tokenId }
   return { casUrl: casUrlFor(hub, request, caller), exp, accessToken: mintCasToken(hub.casTokenKey, claims) }
 }
