@@ -5,12 +5,14 @@ import { type BackupOptions, type BackupReport, backupHome } from './backup.ts'
 import { examine, type Finding } from './doctor.ts'
 import { collectGarbage, type GcOptions, type GcReport } from './gc.ts'
 import type { Store } from './open-store.ts'
+import { type RepairReport, type RepairWish, repairFiles } from './repair.ts'
 import { type ScrubWish, scrubStore } from './scrub.ts'
 
 export interface Care {
   gc(options: GcOptions): Promise<GcReport>
   scrub(options: ScrubWish): Promise<ScrubState>
   backup(options: BackupOptions): Promise<BackupReport>
+  repair(options: RepairWish): Promise<RepairReport>
   doctor(): Promise<Finding[]>
 }
 
@@ -31,6 +33,10 @@ export class LocalCare implements Care {
 
   backup(options: BackupOptions): Promise<BackupReport> {
     return backupHome(this.#store, options)
+  }
+
+  repair(options: RepairWish): Promise<RepairReport> {
+    return repairFiles(this.#store, options)
   }
 
   doctor(): Promise<Finding[]> {

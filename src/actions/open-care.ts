@@ -44,6 +44,10 @@ function noted({ accounts }: Store, care: Care): Care {
       note('store.backup', { folder: options.folder })
       return care.backup(options)
     },
+    async repair(options) {
+      note('store.repair', { from: options.endpoint })
+      return care.repair(options)
+    },
     doctor: () => care.doctor(),
   }
 }

@@ -6,6 +6,7 @@ import type { BackupOptions, BackupReport } from './backup.ts'
 import type { Care } from './care.ts'
 import type { Finding } from './doctor.ts'
 import type { GcOptions, GcReport } from './gc.ts'
+import type { RepairReport, RepairWish } from './repair.ts'
 import type { ScrubWish } from './scrub.ts'
 
 interface Answer {
@@ -34,6 +35,10 @@ export class RemoteCare implements Care {
 
   async backup({ signal, ...options }: BackupOptions): Promise<BackupReport> {
     return (await this.#call('backup', options, signal)) as BackupReport
+  }
+
+  async repair({ signal, ...options }: RepairWish): Promise<RepairReport> {
+    return (await this.#call('repair', options, signal)) as RepairReport
   }
 
   async doctor(): Promise<Finding[]> {

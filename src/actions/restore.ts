@@ -10,6 +10,7 @@ import { makeFolder, syncFolder, writeFileAtomically } from '../base/atomic-file
 import type { Clock } from '../base/clock.ts'
 import { runFiles } from '../base/config.ts'
 import { Accounts } from '../hub/accounts.ts'
+import { LOCAL_ACTOR } from '../hub/audit-log.ts'
 import { checkDatabase, copyDurably, copyFolder } from '../store/backup.ts'
 import { sizeIfThere } from '../store/blob-file.ts'
 import { restoreMark } from '../store/home.ts'
@@ -47,7 +48,7 @@ export async function restoreHome(options: { folder: string; home: string; clock
     throw new AppError('damaged', 'BACKUP_INCOMPLETE', message)
   }
   await copyDurably(join(folder, 'layout-version'), join(home, 'layout-version'), { link: false })
-  const epoch = await startAnew(home, clock)
+  const epoch = await startAnew({ folder, home, clock })
   await rm(restoreMark(home))
   await syncFolder(home)
   return { repositories: expected.repositories, ...counts, epoch }
@@ -100,10 +101,11 @@ async function countRestored(home: string): Promise<{ xorbs: number; shards: num
 }
 
 /** A new epoch, and a token for the commands of this machine: the old one is in no backup. */
-async function startAnew(home: string, clock: Clock): Promise<string> {
+async function startAnew({ folder, home, clock }: { folder: string; home: string; clock: Clock }): Promise<string> {
   const accounts = Accounts.open(join(home, 'accounts.db'), clock)
   try {
     const epoch = await accounts.epoch.advance('restored from a backup')
+    accounts.audit.append(LOCAL_ACTOR, { action: 'store.restore', what: '-', details: { folder } })
     const admin = accounts.listUsers().find((user) => user.admin)
     if (admin === undefined) return epoch
     const { token } = accounts.createToken(admin.name, { scope: 'admin', name: `restored-${epoch}` })

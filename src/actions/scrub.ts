@@ -1,7 +1,9 @@
 /** Reads all that is stored and checks it against its names, at a rate that leaves the disk to others. */
 import { scrubKinds } from '../cas/verify-stored.ts'
-import { type ScrubState, scrub } from '../store/scrub.ts'
+import { type ScrubProblem, type ScrubState, scrub } from '../store/scrub.ts'
 import type { Store } from './open-store.ts'
+
+export type { ScrubProblem }
 
 export interface ScrubWish {
   readonly bytesPerSecond?: number | undefined

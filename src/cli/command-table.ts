@@ -296,7 +296,12 @@ export const COMMANDS: readonly CommandRow[] = [
     words: 'scrub',
     args: '',
     summary: 'read all that is stored and check it; goes on where an earlier one stopped; exit 15 on damage',
-    flags: [HOME, ['--rate <mib>', 'MiB a second at most (default: 64)'], ['--restart', 'from the beginning']],
+    flags: [
+      HOME,
+      ['--rate <mib>', 'MiB a second at most (default: 64)'],
+      ['--restart', 'from the beginning'],
+      ['--from <url>', 'fetch damaged files anew from this Hub (token: HF_TOKEN)'],
+    ],
     load: () => import('./commands/scrub.ts'),
   },
   {

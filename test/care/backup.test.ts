@@ -65,6 +65,8 @@ test('backup under load, wipe, restore, compare: equal; the epoch changes, token
   const late = await restored.ask('/api/models/alice/late', { token: alice })
   expect([200, 404]).toContain(late.status)
   expect(restored.parts.accounts.epoch.current()).not.toBe(epoch)
+  const deeds = restored.parts.accounts.audit.list({ count: 1000 }).map(({ action }) => action)
+  expect(deeds).toContain('store.restore')
   expect(await collectGarbage(restored.parts.store, { dryRun: true, now: false })).toMatchObject({
     files: 0,
     unreadable: [],

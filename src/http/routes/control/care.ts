@@ -14,7 +14,7 @@ import type { Accounts } from '../../../hub/accounts.ts'
 import { type Caller, hasScope } from '../../../hub/caller.ts'
 import { actorOf } from '../../guards/audit.ts'
 import { readJson } from '../../guards/body.ts'
-import { SMALL_BODY_BYTES_MAX } from '../../limits.ts'
+import { OBJECT_LIST_BYTES_MAX, SMALL_BODY_BYTES_MAX } from '../../limits.ts'
 import type { AdminService } from './admin.ts'
 
 export interface CareRouteParts {
@@ -28,6 +28,11 @@ export interface CareRouteParts {
 const HEARTBEAT_MS = 5_000
 const GC = z.object({ dryRun: z.boolean().default(false), now: z.boolean().default(false) })
 const SCRUB = z.object({ bytesPerSecond: z.number().positive().optional(), restart: z.boolean().default(false) })
+const REPAIR = z.object({
+  endpoint: z.url({ protocol: /^https?$/ }),
+  token: z.string().max(4096).nullable(),
+  files: z.array(z.string().regex(/^[0-9a-f]{64}$/)).max(10_000),
+})
 const BACKUP = z.object({ folder: z.string(), link: z.boolean().default(false) })
 
 export function careRoutes(app: FastifyInstance, { care, admin, hub, clock, log }: CareRouteParts): void {
@@ -62,6 +67,13 @@ export function careRoutes(app: FastifyInstance, { care, admin, hub, clock, log 
     const noteBackup = await noteFor(request, 'store.backup', { folder: options.folder })
     noteBackup()
     return reply(to, (signal) => care.backup({ ...options, signal }))
+  })
+
+  app.post('/repair', async (request, to) => {
+    const options = await readJson(request, OBJECT_LIST_BYTES_MAX, REPAIR)
+    const noteRepair = await noteFor(request, 'store.repair', { from: options.endpoint })
+    noteRepair()
+    return reply(to, (signal) => care.repair({ ...options, signal }))
   })
 
   app.post('/doctor', async (_request, to) => reply(to, () => care.doctor()))
