@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { mustEnd, Stand, sha256Of } from '../interop/stand.ts'
 import { killPull } from '../resume/killed-pull.ts'
-import { killPush } from '../resume/killed-push.ts'
 
 const MIB = 1 << 20
 const file = { path: 'model.bin', bytes: 24 * MIB, sha256: '' }
@@ -44,14 +43,4 @@ test('bytes that changed on the disk meanwhile are fetched again', async () => {
     },
   })
   expect(moved).toBeGreaterThan(1.5 * file.bytes)
-})
-
-test('a push that was killed sends what the server lacks', async () => {
-  const big = { path: 'model.bin', bytes: 96 * MIB, sha256: '' }
-  const folder = join(await stand.scratch(), 'in')
-  await stand.randomFile(join(folder, big.path), big.bytes, 'pushed')
-  big.sha256 = await sha256Of(join(folder, big.path))
-  const { moved } = await killPush(stand, { repo: 'alice/sent', folder, file: big, share: 0.8, bytesPerSecond: 40e6 })
-  // Two of the three xorbs, of 32 MiB each, were on their way or there.
-  expect(moved).toBeLessThan(1.55 * big.bytes)
 })
