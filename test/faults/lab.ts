@@ -208,7 +208,10 @@ export class Lab {
     const before = await this.hub.storedFiles()
     const result = await action()
     await this.settle()
-    assert.deepEqual(await this.hub.storedFiles(), before, 'something was stored')
+    const after = await this.hub.storedFiles()
+    const more = after.filter((path) => !before.includes(path))
+    const less = before.filter((path) => !after.includes(path))
+    assert.deepEqual({ more, less }, { more: [], less: [] }, `stored: ${more.join(' ')}; gone: ${less.join(' ')}`)
     return result
   }
 
