@@ -5,7 +5,7 @@
  * another came between, all is planned again.
  */
 import { readFile } from 'node:fs/promises'
-import { AppError } from '../base/app-error.ts'
+import { AppError, systemCode } from '../base/app-error.ts'
 import { Semaphore } from '../base/semaphore.ts'
 import { type CommitOperation, commitLines, gitBlobId } from './commit-lines.ts'
 import type { HubClient, PreuploadAnswer } from './hub-client.ts'
@@ -196,7 +196,13 @@ async function sendByXet(job: PushJob, plan: PushPlan, session: XetSession, onSe
 async function openSentXorbs({ sentXorbsFolder, repo }: PushJob, session: XetSession): Promise<SentXorbs | null> {
   if (sentXorbsFolder === undefined) return null
   const { casUrl } = await session.get()
-  return SentXorbs.open(sentXorbsFolder, `${formatRepo(repo)} ${casUrl}`)
+  try {
+    return await SentXorbs.open(sentXorbsFolder, `${formatRepo(repo)} ${casUrl}`)
+  } catch (error) {
+    // It only spares bytes after a kill: where there is no place for it the push goes on without.
+    if (systemCode(error) === null && !(error instanceof AppError)) throw error
+    return null
+  }
 }
 
 interface XetSending {

@@ -4,11 +4,12 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createWriteStream, readFileSync } from 'node:fs'
-import { mkdir, readdir, readFile } from 'node:fs/promises'
+import { createWriteStream, type Dirent, readFileSync } from 'node:fs'
+import { access, mkdir, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { systemCode } from '../../src/base/app-error.ts'
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 export const LAUNCHER = join(ROOT, 'bin', 'xorbit.cjs')
@@ -214,12 +215,25 @@ export class HubProcess {
   async storedFiles(): Promise<string[]> {
     const files: string[] = []
     for (const top of ['blobs', 'repos']) {
-      const names = await readdir(join(this.home, top), { recursive: true, withFileTypes: true })
+      const names = await listBelow(join(this.home, top))
       for (const entry of names) {
         const path = join(entry.parentPath, entry.name).slice(this.home.length + 1)
         if (entry.isFile() && !/\/(hooks|info|logs)\//.test(path)) files.push(path)
       }
     }
     return files.sort()
+  }
+}
+
+/** Anew when a folder goes while it is listed: git makes some for a moment. */
+async function listBelow(folder: string): Promise<Dirent[]> {
+  for (;;) {
+    try {
+      return await readdir(folder, { recursive: true, withFileTypes: true })
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT') throw error
+      // The folder itself is not there.
+      await access(folder)
+    }
   }
 }

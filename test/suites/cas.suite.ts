@@ -155,7 +155,9 @@ function shards(create: CreateHoldings): void {
       files: [file],
       shard: writeUploadShard({ files: [file], xorbs: [xorb] }),
     })
-    const part = await readAll(new LocalCasFiles(holdings).open(file.hash, { start: 4 * TIMES - 10, end: 4 * TIMES - 1 }))
+    const part = await readAll(
+      new LocalCasFiles(holdings).open(file.hash, { start: 4 * TIMES - 10, end: 4 * TIMES - 1 }),
+    )
     expect(part.toString()).toBe('ceonceonc')
     expect((await planOf(holdings, 'ann', file.hash)).fetches.get(xorb.hash)).toHaveLength(1)
   })
