@@ -205,6 +205,7 @@ export class Lab {
 
   /** Runs `action` and asserts that the store and the refs hold exactly what they held before. */
   async leavesNothing<T>(action: () => Promise<T>): Promise<T> {
+    await this.settle()
     const before = await this.hub.storedFiles()
     const result = await action()
     await this.settle()
