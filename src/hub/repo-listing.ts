@@ -21,9 +21,13 @@ export interface FileEntry {
 
 export type RepoEntry = FolderEntry | FileEntry
 
+const LEVELS_KEPT = 16
+
 export class RepoListing {
   readonly entries: readonly RepoEntry[]
   readonly #index = new Map<string, number>()
+  /** What folders hold themselves, of those asked for last: pages of one folder follow each other. */
+  readonly #levels = new Map<string, readonly RepoEntry[]>()
 
   constructor(entries: readonly RepoEntry[]) {
     this.entries = entries
@@ -39,8 +43,13 @@ export class RepoListing {
   below(folder: string, { recursive }: { recursive: boolean }): readonly RepoEntry[] | null {
     const inside = folder === '' ? this.entries : this.#inside(folder)
     if (inside === null || recursive) return inside
+    const known = this.#levels.get(folder)
+    if (known !== undefined) return known
     const start = folder === '' ? 0 : folder.length + 1
-    return inside.filter(({ path }) => !path.includes('/', start))
+    const level = inside.filter(({ path }) => !path.includes('/', start))
+    if (this.#levels.size >= LEVELS_KEPT) this.#levels.clear()
+    this.#levels.set(folder, level)
+    return level
   }
 
   #inside(folder: string): readonly RepoEntry[] | null {

@@ -1,6 +1,7 @@
 /** The repositories that the caller may see, newest first or as asked, filtered, page by page. */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { AppError } from '../../../base/app-error.ts'
+import { Pacer } from '../../../cas/pacer.ts'
 import { visibilityFor } from '../../../hub/access.ts'
 import type { Caller } from '../../../hub/caller.ts'
 import type { ListedRepo, RepoQuery } from '../../../hub/repo-facts.ts'
@@ -13,6 +14,8 @@ import { isTrue, limitOf, valuesOf } from './repo-path.ts'
 const PAGE_MAX = 1000
 /** Listings with files read each repository. */
 const PAGE_FULL_MAX = 100
+/** Repositories that one query of the database gives. */
+const TOGETHER = 200
 const FILTERS_MAX = 20
 const UNITS: Readonly<Record<string, number>> = { '': 1, K: 1e3, M: 1e6, B: 1e9, T: 1e12 }
 
@@ -26,16 +29,41 @@ export function listingRoutes(app: FastifyInstance, hub: HubService): void {
       const expand = valuesOf(query, 'expand')
       const withFiles = isTrue(query.full) || expand.includes('siblings')
       const wanted = queryOf(query, { type, caller, pageMax: withFiles ? PAGE_FULL_MAX : PAGE_MAX })
-      const { repos, last } = hub.accounts.facts.list(wanted)
+      const { repos, last } = await listPaced(hub, wanted)
       if (last !== null) reply.header('link', `<${nextUrl(request, last)}>; rel="next"`)
       const files = withFiles ? await Promise.all(repos.map(({ repo }) => siblingsOf(hub, caller, repo))) : []
-      return repos.map((listed, i) => {
+      const pacer = new Pacer(hub.clock)
+      return mapPaced(repos, pacer, (listed, i) => {
         const full = listedJson(listed, query)
         const all = files[i] === undefined ? full : { ...full, siblings: files[i] }
         return expand.length === 0 ? all : chosenOf(all, expand)
       })
     })
   }
+}
+
+/** Some at a time, so that others are answered in between; a search looks at all names, so it is made once. */
+async function listPaced({ accounts, clock }: HubService, wanted: RepoQuery) {
+  const pacer = new Pacer(clock)
+  const repos: ListedRepo[] = []
+  for (let { after } = wanted; ; ) {
+    const left = wanted.count - repos.length
+    const count = wanted.search.length > 0 ? left : Math.min(left, TOGETHER)
+    const part = accounts.facts.list({ ...wanted, after, count })
+    repos.push(...part.repos)
+    if (part.last === null || repos.length >= wanted.count) return { repos, last: part.last }
+    after = part.last
+    if (pacer.isDue) await pacer.pause()
+  }
+}
+
+async function mapPaced<T, R>(items: readonly T[], pacer: Pacer, map: (item: T, index: number) => R): Promise<R[]> {
+  const mapped: R[] = []
+  for (const [i, item] of items.entries()) {
+    mapped.push(map(item, i))
+    if (pacer.isDue) await pacer.pause()
+  }
+  return mapped
 }
 
 function listedJson({ repo, facts }: ListedRepo, query: Query): Record<string, unknown> {
