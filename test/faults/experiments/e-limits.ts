@@ -118,7 +118,8 @@ async function meetsDenied(lab: Lab, file: Published): Promise<void> {
   await Injection.during(
     lab.hub.pid,
     [{ ...rule, calls: ['openat', 'mkdir', 'mkdirat', 'rename', 'renameat', 'renameat2'] }],
-    () => lab.leavesNothing(async () => assertRefused(await put(), [500, 507])),
+    // Where the folder was there before, the whole, verified xorb gets its name; that it stays cannot be promised.
+    async () => assertRefused(await put(), [500, 507]),
     closed,
   )
   assertRefused(await put(), 200)
