@@ -56,7 +56,7 @@ async function runRow(lab: Lab, row: FaultRow, experiment: Experiment | undefine
     const note = error instanceof Error ? error.message : String(error)
     const died = lab.hub.isRunning ? '' : `; the server died: ${await lab.hub.logTail()}`
     if (died !== '') await lab.restart('SIGKILL')
-    return { id: row.id, outcome: 'failed', ms: elapsed(), note: `${note.slice(0, 500)}${died}`.replaceAll('\n', ' ') }
+    return { id: row.id, outcome: 'failed', ms: elapsed(), note: `${note.slice(0, 3000)}${died}`.replaceAll('\n', ' ') }
   }
 }
 

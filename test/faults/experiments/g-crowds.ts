@@ -159,7 +159,8 @@ async function forgetsTheCancelled(lab: Lab): Promise<void> {
   assert.doesNotMatch(said, /unhandled|request failed by a bug/i, said)
   lab.checkSameProcess()
   const whole = await servedSoon(() => lab.send(`/${repo}/resolve/main/large.bin`, { token: lab.alice }))
-  assert.ok(whole.body.equals(file.content), 'the file is not served whole afterwards')
+  const differs = `${whole.body.length} of ${file.content.length} bytes came, ${await lab.hub.logTail()}`
+  assert.ok(whole.body.equals(file.content), `the file is not served whole afterwards: ${differs}`)
 }
 
 /** A few more are fine: databases and git helpers come and go. */
