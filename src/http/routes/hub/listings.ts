@@ -1,6 +1,7 @@
 /** The repositories that the caller may see, newest first or as asked, filtered, page by page. */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { AppError } from '../../../base/app-error.ts'
+import { cancelled } from '../../../base/retry.ts'
 import { Pacer } from '../../../cas/pacer.ts'
 import { visibilityFor } from '../../../hub/access.ts'
 import type { Caller } from '../../../hub/caller.ts'
@@ -14,6 +15,7 @@ import { isTrue, limitOf, valuesOf } from './repo-path.ts'
 const PAGE_MAX = 1000
 /** Listings with files read each repository. */
 const PAGE_FULL_MAX = 100
+const READ_TOGETHER = 4
 /** Repositories that one query of the database gives. */
 const TOGETHER = 200
 const FILTERS_MAX = 20
@@ -31,7 +33,7 @@ export function listingRoutes(app: FastifyInstance, hub: HubService): void {
       const wanted = queryOf(query, { type, caller, pageMax: withFiles ? PAGE_FULL_MAX : PAGE_MAX })
       const { repos, last } = await listPaced(hub, wanted)
       if (last !== null) reply.header('link', `<${nextUrl(request, last)}>; rel="next"`)
-      const files = withFiles ? await Promise.all(repos.map(({ repo }) => siblingsOf(hub, caller, repo))) : []
+      const files = withFiles ? await siblingsOfAll(hub, caller, repos, () => reply.raw.destroyed) : []
       const pacer = new Pacer(hub.clock)
       return mapPaced(repos, pacer, (listed, i) => {
         const full = listedJson(listed, query)
@@ -75,6 +77,17 @@ function listedJson({ repo, facts }: ListedRepo, query: Query): Record<string, u
     ...(isAll || isTrue(query.config) ? { config, transformersInfo } : {}),
     ...(facts === null ? {} : { sha: facts.commit, usedStorage: facts.bytes }),
   }
+}
+
+/** A few repositories at a time, and none for a client that has gone: each is read by git, which others wait for too. */
+async function siblingsOfAll(hub: HubService, caller: Caller, repos: readonly ListedRepo[], isGone: () => boolean) {
+  const files: Awaited<ReturnType<typeof siblingsOf>>[] = []
+  for (let start = 0; start < repos.length; start += READ_TOGETHER) {
+    if (isGone()) throw cancelled('the client has gone')
+    const some = repos.slice(start, start + READ_TOGETHER)
+    files.push(...(await Promise.all(some.map(({ repo }) => siblingsOf(hub, caller, repo)))))
+  }
+  return files
 }
 
 async function siblingsOf(hub: HubService, caller: Caller, repo: ListedRepo['repo']) {
