@@ -41,6 +41,8 @@ export class BatchProcess {
   readonly #silentMs: number
   #child: GitProcess | null = null
   #waiting: Question[] = []
+  /** It ends when nothing is waited for. */
+  #isEnding = false
   #parts: Buffer[] = []
   #bytes = 0
   #header: { oid: Oid; type: string; size: number } | null = null
@@ -66,11 +68,13 @@ export class BatchProcess {
     })
   }
 
-  /** Questions already asked are still answered; a later one starts a new process. */
+  /** As soon as all that was asked is answered; a question after that starts a new process. */
   end(): void {
     clearTimeout(this.#idle)
+    this.#isEnding = this.#waiting.length > 0
+    if (this.#isEnding) return
     this.#child?.stdin.end()
-    if (this.#waiting.length === 0) this.#child = null
+    this.#child = null
   }
 
   #startChild(): GitProcess {
@@ -116,6 +120,7 @@ export class BatchProcess {
     while (this.#takeOne(child));
     this.#awaitWord(child)
     if (this.#waiting.length > 0) return
+    if (this.#isEnding) return this.end()
     clearTimeout(this.#idle)
     this.#idle = setTimeout(() => this.end(), IDLE_MS).unref()
   }
