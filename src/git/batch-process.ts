@@ -120,9 +120,9 @@ export class BatchProcess {
     while (this.#takeOne(child));
     this.#awaitWord(child)
     if (this.#waiting.length > 0) return
-    if (this.#isEnding) return this.end()
     clearTimeout(this.#idle)
-    this.#idle = setTimeout(() => this.end(), IDLE_MS).unref()
+    if (this.#isEnding) this.end()
+    else this.#idle = setTimeout(() => this.end(), IDLE_MS).unref()
   }
 
   /** Whether an answer was complete. */
