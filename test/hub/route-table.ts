@@ -232,6 +232,7 @@ export const ROUTE_TABLE: readonly RouteRow[] = [
   { route: 'POST /-/v1/care/gc', body: { dryRun: true }, all: ADMIN },
   { route: 'POST /-/v1/care/scrub', body: {}, all: ADMIN },
   { route: 'POST /-/v1/care/backup', body: { folder: 7 }, all: [401, 403, 403, 403, 400] },
+  { route: 'POST /-/v1/care/repair', body: { endpoint: 7 }, all: [401, 403, 403, 403, 400] },
   { route: 'POST /-/v1/care/doctor', all: ADMIN },
 ]
 
