@@ -1,0 +1,19 @@
+/** Flags that mean the same wherever they are. */
+
+export const HOME = ['--home <dir>', 'folder of the server (default: XORBIT_HOME)'] as const
+export const HUB = [
+  ['--endpoint <url>', 'Hub to use (default: HF_ENDPOINT, else the server of this home, else huggingface.co)'],
+  ['--token <token>', 'token for the Hub (default: HF_TOKEN, else the stored one)'],
+  ['--ca-cert <file>', 'certificate authorities to trust besides the usual ones (default: SSL_CERT_FILE)'],
+  HOME,
+] as const
+export const SCOPE = ['--scope <scope>', 'read, write, admin, inference or metrics (default: write)'] as const
+export const REPO = [
+  ['--repo-type <type>', 'model, dataset or space (default: model)'],
+  ['--revision <rev>', 'branch, tag or commit (default: main)'],
+] as const
+export const CHOOSE = [
+  ['--include <glob>', 'only files that match; may be given several times', 'repeatable'],
+  ['--exclude <glob>', 'no files that match; may be given several times', 'repeatable'],
+] as const
+export const PROGRESS = ['--progress <mode>', 'auto, tty, plain, json or none'] as const
