@@ -1,5 +1,6 @@
 /** What each error code means to the person who sees it, and what to do. Checked by error-docs.ts. */
 import { ACCOUNT_MEANINGS } from './error-meanings/accounts.ts'
+import { CACHE_MEANINGS } from './error-meanings/cache.ts'
 import { CARE_MEANINGS } from './error-meanings/care.ts'
 import { CLIENT_MEANINGS } from './error-meanings/client.ts'
 import { FORMAT_MEANINGS } from './error-meanings/formats.ts'
@@ -13,6 +14,7 @@ export const MEANINGS: Readonly<Record<string, string>> = {
   ...HUB_MEANINGS,
   ...CLIENT_MEANINGS,
   ...ACCOUNT_MEANINGS,
+  ...CACHE_MEANINGS,
   ...CARE_MEANINGS,
   ...WEIGHTS_MEANINGS,
 }

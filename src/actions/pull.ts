@@ -9,7 +9,7 @@ import { checkPathHere } from '../base/safe-path.ts'
 import type { RepoType } from '../hub/repo-id.ts'
 import { parseModelRef } from '../models/model-ref.ts'
 import { HfCache } from '../transfer/hf-cache.ts'
-import { hfHome, isOn } from '../transfer/hf-home.ts'
+import { hfHome, isOffline, isOn } from '../transfer/hf-home.ts'
 import type { HubClient, TreeFile } from '../transfer/hub-client.ts'
 import { type HubChoice, openHub } from '../transfer/hub-location.ts'
 import { formatRepo, type HubRepo } from '../transfer/hub-repo.ts'
@@ -33,6 +33,8 @@ export interface PullOptions extends HubChoice {
   readonly localDir?: string | undefined
   readonly cacheDir?: string | undefined
   readonly maxWorkers?: number | undefined
+  /** Hash what is here, whatever earlier pulls proved. */
+  readonly paranoid?: boolean | undefined
   /** Only say what would be fetched. */
   readonly dryRun?: boolean | undefined
   readonly onProgress?: OnProgress
@@ -47,6 +49,8 @@ export interface PullResult {
   readonly files: readonly FileOutcome[]
   readonly bytes: { readonly total: number; readonly cache: number; readonly peers: number; readonly origin: number }
   readonly seconds: number
+  /** Of a dry run: how much of each file is here, whole or from an earlier attempt. */
+  readonly here?: ReadonlyMap<string, number>
 }
 
 export async function pull(options: PullOptions): Promise<PullResult> {
@@ -56,7 +60,7 @@ export async function pull(options: PullOptions): Promise<PullResult> {
   const revision = oneOf(ref.revision, options.revision, '--revision') ?? 'main'
   const target = { repo: ref.repo, revision, cache: cacheOf(options, env, ref.repo) }
   try {
-    if (isOn(env.HF_HUB_OFFLINE)) return await pullOffline(options, target, startMs)
+    if (isOffline(env)) return await pullOffline(options, target, startMs)
     const hub = await openHub({ ...options, endpoint: oneOf(ref.endpoint, options.endpoint, '--endpoint') })
     try {
       return await pullFrom(hub, options, target, startMs)
@@ -80,10 +84,10 @@ async function pullFrom(hub: HubClient, options: PullOptions, target: Target, st
   const commit = await hub.getCommit(repo, revision, signal)
   const listing = (await cache.findTree(commit)) ?? (await getListing(hub, repo, commit, signal))
   const files = await choose(options, target, commit, listing)
-  onProgress({ event: 'plan', files: files.length, bytes: sum(files, ({ size }) => size) })
+  onProgress(planEvent(files))
   const place = placeOf(options, cache, { revision, commit, files: listing })
   const seconds = () => (clock.monotonicMs() - startMs) / 1000
-  if (options.dryRun) return resultOf(commit, place, files.map(planned), seconds())
+  if (options.dryRun) return planPull(commit, place, files, seconds)
   await place.begin()
   const workers = options.maxWorkers ?? WORKERS
   const useXet = !isOn(env.HF_HUB_DISABLE_XET)
@@ -104,7 +108,9 @@ async function pullOffline(options: PullOptions, target: Target, startMs: number
   const listing = commit === null ? null : await cache.findTree(commit)
   if (commit === null || listing === null) throw notHere(`${formatRepo(repo)} at ${revision} is not in the cache`)
   const files = await choose(options, target, commit, listing)
+  onProgress(planEvent(files))
   const place = placeOf(options, cache, { revision, commit, files: listing })
+  if (options.dryRun) return planPull(commit, place, files, () => (clock.monotonicMs() - startMs) / 1000)
   await place.begin()
   const outcomes: FileOutcome[] = []
   for (const file of files) {
@@ -119,7 +125,7 @@ async function pullOffline(options: PullOptions, target: Target, startMs: number
 }
 
 function notHere(what: string): AppError {
-  return new AppError('network', 'OFFLINE', `${what}, and HF_HUB_OFFLINE forbids to fetch it`)
+  return new AppError('network', 'OFFLINE', `${what}, and offline (--offline, HF_HUB_OFFLINE) it is not fetched`)
 }
 
 async function choose(options: PullOptions, target: Target, commit: string, listing: readonly TreeFile[]) {
@@ -138,19 +144,41 @@ async function choose(options: PullOptions, target: Target, commit: string, list
   return chosen
 }
 
-function cacheOf({ cacheDir, signal }: PullOptions, env: Env, repo: HubRepo): HfCache {
+function cacheOf({ cacheDir, paranoid, signal }: PullOptions, env: Env, repo: HubRepo): HfCache {
   const cache = cacheDir === undefined ? hfHome(env).hubCache : resolve(cacheDir)
   const shared = !isOn(env.HF_HUB_DISABLE_SHARED_BLOBS) && !isOn(env.HF_HUB_DISABLE_XET)
-  return new HfCache({ cache, repo, shared, signal })
+  return new HfCache({ cache, repo, shared, paranoid, signal })
 }
 
 function placeOf(options: PullOptions, cache: HfCache, snapshot: Parameters<HfCache['place']>[0]): SnapshotPlace {
   if (options.localDir === undefined) return cache.place(snapshot)
-  return new LocalFolder({ folder: resolve(options.localDir), snapshot, signal: options.signal })
+  const { localDir, paranoid, signal } = options
+  return new LocalFolder({ folder: resolve(localDir), snapshot, paranoid, signal })
 }
 
-function planned({ path, size: bytes, xetHash: fileHash, sha256 }: TreeFile): FileOutcome {
-  return { path, bytes, fileHash, sha256, localPath: '', source: 'origin' }
+function planEvent(files: readonly TreeFile[]) {
+  const sizes = new Map(files.map(({ path, size }) => [path, size]))
+  return { event: 'plan', files: files.length, bytes: sum(files, ({ size }) => size), sizes } as const
+}
+
+/** Changes nothing; what an earlier attempt left counts as here. */
+async function planPull(
+  commit: string,
+  place: SnapshotPlace,
+  files: readonly TreeFile[],
+  seconds: () => number,
+): Promise<PullResult> {
+  const here = new Map<string, number>()
+  const outcomes: FileOutcome[] = []
+  for (const file of files) {
+    const { isWhole, bytes } = await place.look(file)
+    here.set(file.path, bytes)
+    const { path, size, xetHash: fileHash, sha256 } = file
+    outcomes.push({ path, bytes: size, fileHash, sha256, localPath: '', source: isWhole ? 'cache' : 'origin' })
+  }
+  const cache = sum([...here.values()], (bytes) => bytes)
+  const result = resultOf(commit, place, outcomes, seconds())
+  return { ...result, here, bytes: { ...result.bytes, cache, origin: result.bytes.total - cache } }
 }
 
 function resultOf(commit: string, place: SnapshotPlace, files: readonly FileOutcome[], seconds: number): PullResult {

@@ -1,5 +1,5 @@
 /** Compares what is on disk with what the Hub lists, by digest of every byte. Changes nothing. */
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { AppError } from '../base/app-error.ts'
 import { resolveInside } from '../base/safe-path.ts'
 import type { RepoType } from '../hub/repo-id.ts'
@@ -7,11 +7,13 @@ import { parseModelRef } from '../models/model-ref.ts'
 import { digestOf } from '../transfer/content-check.ts'
 import { contentId } from '../transfer/download-plain.ts'
 import { HfCache } from '../transfer/hf-cache.ts'
-import { hfHome, isOn } from '../transfer/hf-home.ts'
+import { hfHome } from '../transfer/hf-home.ts'
 import type { TreeFile } from '../transfer/hub-client.ts'
-import { type HubChoice, openHub } from '../transfer/hub-location.ts'
-import { formatRepo, type HubRepo } from '../transfer/hub-repo.ts'
-import { getListing } from '../transfer/snapshot.ts'
+import type { HubChoice } from '../transfer/hub-location.ts'
+import { formatRepo } from '../transfer/hub-repo.ts'
+import { pathFilter } from '../transfer/path-filter.ts'
+import type { FileOutcome, OnProgress } from '../transfer/progress.ts'
+import { listCommit } from './list-commit.ts'
 import { oneOf } from './pull.ts'
 
 export interface VerifyOptions extends HubChoice {
@@ -20,7 +22,10 @@ export interface VerifyOptions extends HubChoice {
   readonly revision?: string | undefined
   readonly localDir?: string | undefined
   readonly cacheDir?: string | undefined
+  readonly include?: readonly string[] | undefined
+  readonly exclude?: readonly string[] | undefined
   readonly onDifference: (difference: Difference) => void
+  readonly onProgress?: OnProgress
   readonly signal?: AbortSignal | undefined
 }
 
@@ -35,25 +40,30 @@ export interface Difference {
 export async function verify(
   options: VerifyOptions,
 ): Promise<{ checked: number; differences: number; commit: string }> {
-  const { env = process.env, signal, onDifference } = options
+  const { env = process.env, signal, onDifference, onProgress = () => undefined } = options
   const ref = parseModelRef(options.ref, { type: options.repoType })
   const revision = oneOf(ref.revision, options.revision, '--revision') ?? 'main'
   const folder = options.cacheDir === undefined ? hfHome(env).hubCache : resolve(options.cacheDir)
   const cache = new HfCache({ cache: folder, repo: ref.repo, shared: false })
   const endpoint = oneOf(ref.endpoint, options.endpoint, '--endpoint')
-  const listed = await getExpected({ ...options, endpoint }, { repo: ref.repo, revision, cache, env })
+  const listed = await listCommit({ ...options, endpoint }, { repo: ref.repo, revision, cache, env })
   const root = options.localDir === undefined ? cache.snapshotFolder(listed.commit) : resolve(options.localDir)
+  const isWanted = pathFilter(options)
+  const wanted = listed.files.filter(({ path }) => isWanted(path))
+  onProgress({ event: 'plan', files: wanted.length, bytes: wanted.reduce((sum, { size }) => sum + size, 0) })
   let checked = 0
   let differences = 0
-  for (const file of listed.files) {
+  for (const file of wanted) {
     const actual = await digestOf(await resolveInside(root, file.path), file, signal)
     if (actual === null && options.localDir === undefined && !(await cache.hasName(listed.commit, file.path))) continue
     checked++
+    onProgress({ event: 'bytes', path: file.path, bytes: file.size })
+    onProgress({ event: 'file', file: outcomeOf(file, root) })
     if (actual === contentId(file)) continue
     differences++
     onDifference({ path: file.path, expected: contentId(file), actual: actual ?? 'missing' })
   }
-  if (checked === 0 && listed.files.length > 0) {
+  if (checked === 0 && wanted.length > 0) {
     throw new AppError(
       'not-found',
       'NOT_PULLED',
@@ -63,26 +73,6 @@ export async function verify(
   return { checked, differences, commit: listed.commit }
 }
 
-interface Place {
-  readonly repo: HubRepo
-  readonly revision: string
-  readonly cache: HfCache
-  readonly env: NonNullable<HubChoice['env']>
-}
-
-/** The listing of the commit from the Hub; offline, the one that the cache keeps. */
-async function getExpected(options: VerifyOptions, { repo, revision, cache, env }: Place) {
-  if (isOn(env.HF_HUB_OFFLINE)) {
-    const commit = await cache.findCommit(revision)
-    const files: TreeFile[] | null = commit === null ? null : await cache.findTree(commit)
-    if (commit !== null && files !== null) return { commit, files }
-    throw new AppError('network', 'OFFLINE', `The cache has no listing of ${formatRepo(repo)} at ${revision}`)
-  }
-  const hub = await openHub(options)
-  try {
-    const commit = await hub.getCommit(repo, revision, options.signal)
-    return { commit, files: await getListing(hub, repo, commit, options.signal) }
-  } finally {
-    await hub.http.close()
-  }
+function outcomeOf({ path, size: bytes, sha256, xetHash: fileHash }: TreeFile, root: string): FileOutcome {
+  return { path, bytes, sha256, fileHash, localPath: join(root, path), source: 'disk' }
 }

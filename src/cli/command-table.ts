@@ -4,6 +4,7 @@
  */
 import type { CommandRow } from './command-row.ts'
 import { ACCOUNTS_COMMANDS } from './command-tables/accounts.ts'
+import { CACHE_COMMANDS } from './command-tables/cache.ts'
 import { CARE_COMMANDS } from './command-tables/care.ts'
 import { SERVER_COMMANDS } from './command-tables/server.ts'
 import { TRANSFER_COMMANDS } from './command-tables/transfer.ts'
@@ -12,6 +13,7 @@ import { XET_COMMANDS } from './command-tables/xet.ts'
 /** In the order of `--help`. */
 export const COMMANDS: readonly CommandRow[] = [
   ...TRANSFER_COMMANDS,
+  ...CACHE_COMMANDS,
   ...SERVER_COMMANDS,
   ...ACCOUNTS_COMMANDS,
   ...CARE_COMMANDS,
@@ -25,5 +27,6 @@ export const GROUPS: Readonly<Record<string, string>> = {
   org: 'organisations of this server and their members',
   token: 'keys of this server',
   repo: 'repositories of a Hub',
+  cache: 'the Hugging Face cache of this machine',
   xet: 'the formats by hand',
 }

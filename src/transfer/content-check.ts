@@ -53,8 +53,9 @@ export class ProofRecord {
     this.#proofs = proofs
   }
 
-  static async load(path: string): Promise<ProofRecord> {
-    return new ProofRecord(path, await readProofs(path))
+  /** With `paranoid` what earlier pulls proved counts for nothing. */
+  static async load(path: string, paranoid = false): Promise<ProofRecord> {
+    return new ProofRecord(path, paranoid ? new Map() : await readProofs(path))
   }
 
   /** Whether the file at `path` is `entry`, reading it only when no record vouches for it. */

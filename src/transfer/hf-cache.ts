@@ -7,7 +7,7 @@
  * double work only: unique temporary names and renames make concurrent pulls safe without them.
  */
 
-import { copyFile, readFile, readlink } from 'node:fs/promises'
+import { copyFile, readFile, readlink, rm } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { systemCode } from '../base/app-error.ts'
 import { makeFolder, nameFile, writeFileAtomically } from '../base/atomic-file.ts'
@@ -19,8 +19,8 @@ import { type Fill, incompleteName, receiveFile, receiveResumable } from './file
 import type { TreeFile } from './hub-client.ts'
 import { cacheFolderName, type HubRepo } from './hub-repo.ts'
 import { PartStore, RESUMABLE_BYTES_MIN } from './part-store.ts'
-import { replaceLink, SharedBlobs } from './shared-blobs.ts'
-import type { Snapshot, SnapshotPlace } from './snapshot-place.ts'
+import { replaceLink, SharedBlobs, sharedPath } from './shared-blobs.ts'
+import type { FileHere, Snapshot, SnapshotPlace } from './snapshot-place.ts'
 import { findTreeFile, writeTreeFile } from './tree-file.ts'
 
 /** A smaller file is not worth sharing: its link, its list of references and its folder cost more than its bytes. */
@@ -39,6 +39,8 @@ export interface HfCacheOptions {
   readonly repo: HubRepo
   /** Share Xet files between repositories. */
   readonly shared: boolean
+  /** Hash what is here, whatever was proved before. */
+  readonly paranoid?: boolean | undefined
   readonly signal?: AbortSignal | undefined
   readonly clock?: Clock | undefined
 }
@@ -82,12 +84,17 @@ export class HfCache {
     await writeFileAtomically(await resolveInside(join(this.folder, '.no_exist', commit), path), '')
   }
 
-  place(snapshot: Snapshot): SnapshotPlace {
+  place(snapshot: Snapshot): AdoptingPlace {
     return new CachePlace(this.#options, this.folder, snapshot)
   }
 }
 
-class CachePlace implements SnapshotPlace {
+export interface AdoptingPlace extends SnapshotPlace {
+  /** Names a file that lies on this disk already: `bring` puts it under the temporary name and proves it there. */
+  adopt(file: TreeFile, bring: (temp: string) => Promise<void>): Promise<string>
+}
+
+class CachePlace implements AdoptingPlace {
   readonly root: string
   readonly #options: HfCacheOptions
   readonly #folder: string
@@ -106,6 +113,17 @@ class CachePlace implements SnapshotPlace {
     this.#parts = new PartStore(join(folder, '.xorbit-parts'), options.clock ?? systemClock)
   }
 
+  async look(file: TreeFile): Promise<FileHere> {
+    const { cache, shared, signal } = this.#options
+    const proofs = await this.#loadProofs()
+    const paths = [this.#blob(file)]
+    if (shared && file.xetHash !== null && file.sha256 !== null) paths.push(sharedPath(cache, file.xetHash))
+    for (const path of paths) {
+      if (await proofs.proves(path, file, contentId(file), signal)) return { isWhole: true, bytes: file.size }
+    }
+    return { isWhole: false, bytes: Math.min(await this.#parts.bytesOf(contentId(file)), file.size) }
+  }
+
   async begin(): Promise<void> {
     const { cache, shared } = this.#options
     await makeFolder(cache)
@@ -116,7 +134,7 @@ class CachePlace implements SnapshotPlace {
     const tag = join(cache, 'CACHEDIR.TAG')
     if ((await statIfThere(tag)) === null) await writeFileAtomically(tag, CACHE_TAG)
     this.#shared = shared ? await SharedBlobs.open(cache) : null
-    this.#proofs = await ProofRecord.load(join(this.#folder, '.xorbit-proofs.json'))
+    this.#proofs = await this.#loadProofs()
     await this.#parts.sweep()
     await writeTreeFile(this.#folder, this.#snapshot.commit, this.#snapshot.files)
   }
@@ -128,8 +146,7 @@ class CachePlace implements SnapshotPlace {
     if (this.#shared === null || file.xetHash === null || file.sha256 === null) return null
     if (!(await this.#proofs?.proves(this.#shared.path(file.xetHash), file, contentId(file), signal))) return null
     await makeFolder(dirname(blob))
-    await this.#shared.link(file.xetHash, blob)
-    return this.#name(file, blob)
+    return (await this.#shared.link(file.xetHash, blob)) ? this.#name(file, blob) : null
   }
 
   async receive(file: TreeFile, fill: Fill): Promise<string> {
@@ -139,6 +156,20 @@ class CachePlace implements SnapshotPlace {
     const name = xetHash === null || shared === null ? nameFile : (temp: string) => shared.publish(temp, xetHash, blob)
     if (file.size < RESUMABLE_BYTES_MIN) await receiveFile(blob, incompleteName(blob), fill, name)
     else await receiveResumable(blob, { parts: this.#parts, content: contentId(file) }, fill, name)
+    await this.#proofs?.add(blob, contentId(file))
+    return this.#name(file, blob)
+  }
+
+  async adopt(file: TreeFile, bring: (temp: string) => Promise<void>): Promise<string> {
+    const blob = this.#blob(file)
+    const temp = incompleteName(blob)
+    await makeFolder(dirname(blob))
+    try {
+      await bring(temp)
+      await nameFile(temp, blob)
+    } finally {
+      await rm(temp, { force: true })
+    }
     await this.#proofs?.add(blob, contentId(file))
     return this.#name(file, blob)
   }
@@ -153,6 +184,10 @@ class CachePlace implements SnapshotPlace {
 
   async keepProofs(): Promise<void> {
     await this.#proofs?.save()
+  }
+
+  #loadProofs(): Promise<ProofRecord> {
+    return ProofRecord.load(join(this.#folder, '.xorbit-proofs.json'), this.#options.paranoid)
   }
 
   #blob(file: TreeFile): string {

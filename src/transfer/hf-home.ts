@@ -32,6 +32,11 @@ export function isOn(value: string | undefined): boolean {
   return /^(1|on|yes|true)$/i.test(value ?? '')
 }
 
+/** No socket may be opened. */
+export function isOffline(env: Env): boolean {
+  return isOn(env.HF_HUB_OFFLINE) || isOn(env.TRANSFORMERS_OFFLINE)
+}
+
 function expand(path: string, user: string): string {
   return resolve(path.replace(/^~(?=\/|$)/, user))
 }

@@ -10,7 +10,7 @@ import { AppError, systemCode } from '../base/app-error.ts'
 import { type Env, homeFolder, PUBLIC_HUB, runFiles } from '../base/config.ts'
 import { HttpClient } from '../base/http-client.ts'
 import { VERSION } from '../base/version.ts'
-import { hfHome, isOn } from './hf-home.ts'
+import { hfHome, isOffline, isOn } from './hf-home.ts'
 import { HubClient } from './hub-client.ts'
 
 export interface HubChoice {
@@ -46,8 +46,9 @@ export async function locateHub(choice: HubChoice): Promise<HubLocation> {
 export async function openHub(choice: HubChoice): Promise<HubClient> {
   const { env = process.env, caCert: caFile, userAgent = `xorbit/${VERSION}` } = choice
   const location = await locateHub(choice)
-  if (isOn(env.HF_HUB_OFFLINE) || isOn(env.TRANSFORMERS_OFFLINE)) {
-    throw new AppError('network', 'OFFLINE', 'HF_HUB_OFFLINE is set: unset it to reach a Hub')
+  if (isOffline(env)) {
+    const message = 'No Hub may be reached: leave --offline out, unset HF_HUB_OFFLINE and TRANSFORMERS_OFFLINE'
+    throw new AppError('network', 'OFFLINE', message)
   }
   return new HubClient({ ...location, http: new HttpClient({ env, caFile, userAgent }) })
 }

@@ -16,7 +16,7 @@ import { type Fill, incompleteName, receiveFile, receiveResumable } from './file
 import { CACHE_TAG } from './hf-cache.ts'
 import type { TreeFile } from './hub-client.ts'
 import { PartStore, RESUMABLE_BYTES_MIN } from './part-store.ts'
-import type { Snapshot, SnapshotPlace } from './snapshot-place.ts'
+import type { FileHere, Snapshot, SnapshotPlace } from './snapshot-place.ts'
 import { writeTreeFile } from './tree-file.ts'
 
 /** A longer name has no room for the note's ending; our own record serves for it. */
@@ -25,6 +25,8 @@ const NOTED_NAME_BYTES_MAX = 255 - '.metadata'.length
 export interface LocalFolderOptions {
   readonly folder: string
   readonly snapshot: Snapshot
+  /** Hash what is here, whatever was proved before. */
+  readonly paranoid?: boolean | undefined
   readonly clock?: Clock
   readonly signal?: AbortSignal | undefined
 }
@@ -43,6 +45,16 @@ export class LocalFolder implements SnapshotPlace {
     this.#parts = new PartStore(join(this.#notes, 'xorbit-parts'), options.clock ?? systemClock)
   }
 
+  async look(file: TreeFile): Promise<FileHere> {
+    const path = await this.#placeOf(file)
+    const proofs = await this.#loadProofs()
+    const isFile = (await statIfThere(path))?.isFile() === true
+    if (isFile && (await proofs.proves(path, file, proofKey(file), this.#options.signal))) {
+      return { isWhole: true, bytes: file.size }
+    }
+    return { isWhole: false, bytes: Math.min(await this.#parts.bytesOf(contentId(file)), file.size) }
+  }
+
   async begin(): Promise<void> {
     await makeFolder(this.#notes)
     await this.#parts.sweep()
@@ -50,7 +62,7 @@ export class LocalFolder implements SnapshotPlace {
     await writeOnce(join(this.#notes, 'CACHEDIR.TAG'), CACHE_TAG)
     const { commit, files } = this.#options.snapshot
     await writeTreeFile(this.#notes, commit, files)
-    this.#proofs = await ProofRecord.load(join(this.#notes, 'xorbit-proofs.json'))
+    this.#proofs = await this.#loadProofs()
   }
 
   async findPresent(file: TreeFile): Promise<string | null> {
@@ -77,6 +89,10 @@ export class LocalFolder implements SnapshotPlace {
 
   async keepProofs(): Promise<void> {
     await this.#proofs?.save()
+  }
+
+  #loadProofs(): Promise<ProofRecord> {
+    return ProofRecord.load(join(this.#notes, 'xorbit-proofs.json'), this.#options.paranoid)
   }
 
   async #placeOf({ path }: TreeFile): Promise<string> {

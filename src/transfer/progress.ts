@@ -1,6 +1,12 @@
 /** What a transfer tells whoever watches it. Bytes are plain file bytes; a negative count takes some back. */
 export type TransferEvent =
-  | { readonly event: 'plan'; readonly files: number; readonly bytes: number }
+  | {
+      readonly event: 'plan'
+      readonly files: number
+      readonly bytes: number
+      /** By path. */
+      readonly sizes?: ReadonlyMap<string, number> | undefined
+    }
   | { readonly event: 'bytes'; readonly path: string; readonly bytes: number }
   | { readonly event: 'sent'; readonly bytes: number }
   | { readonly event: 'file'; readonly file: FileOutcome }

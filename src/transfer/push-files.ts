@@ -82,7 +82,8 @@ export async function planPush({ hub, repo, revision, files, signal }: PushJob):
 
 export async function pushFiles(job: PushJob): Promise<PushOutcome> {
   const { files, parent, onProgress } = job
-  onProgress({ event: 'plan', files: files.length, bytes: sizeOf(files) })
+  const sizes = new Map(files.map(({ path, size }) => [path, size]))
+  onProgress({ event: 'plan', files: files.length, bytes: sizeOf(files), sizes })
   let sent = 0
   const onSent = (bytes: number) => {
     sent += bytes

@@ -9,9 +9,12 @@ import { chmod, lstat, open, readdir, readFile, rename, rm, symlink } from 'node
 import { dirname, join, relative } from 'node:path'
 import { systemCode } from '../base/app-error.ts'
 import { makeFolder, nameFile, syncFolder, writeFileAtomically } from '../base/atomic-file.ts'
+import { lockFile } from '../base/file-lock.ts'
+import { statIfThere } from './content-check.ts'
 
 const MARKER = '.huggingface-shared-blobs'
 const LAYOUT = '1\n'
+const LOCK_WAIT_MS = 10_000
 
 export class SharedBlobs {
   readonly #cache: string
@@ -39,7 +42,7 @@ export class SharedBlobs {
   }
 
   path(xetHash: string): string {
-    return join(this.#folder, xetHash.slice(0, 2), xetHash)
+    return sharedPath(this.#cache, xetHash)
   }
 
   /** Names a proved, synced temporary file in the store and makes `blob` a link to it. */
@@ -47,13 +50,24 @@ export class SharedBlobs {
     const path = this.path(xetHash)
     await makeFolder(dirname(path))
     await chmod(temp, await this.#mode())
-    await nameFile(temp, path)
-    await this.link(xetHash, blob)
+    await locked(path, async () => {
+      await nameFile(temp, path)
+      await this.#refer(path, blob)
+    })
   }
 
-  /** Makes `blob` (of a repository in this cache) a link to the stored file. */
-  async link(xetHash: string, blob: string): Promise<void> {
+  /** Makes `blob` (of a repository in this cache) a link to the stored file; false when it has just been removed. */
+  async link(xetHash: string, blob: string): Promise<boolean> {
     const path = this.path(xetHash)
+    return locked(path, async () => {
+      await this.#refer(path, blob)
+      if ((await statIfThere(path)) !== null) return true
+      await rm(blob, { force: true })
+      return false
+    })
+  }
+
+  async #refer(path: string, blob: string): Promise<void> {
     await this.#addReference(`${path}.refs`, relative(this.#cache, blob))
     await replaceLink(relative(dirname(blob), path), blob)
     await syncFolder(dirname(blob))
@@ -74,6 +88,21 @@ export class SharedBlobs {
     const { mode } = await lstat(this.#cache)
     return 0o400 | (mode & 0o010 ? 0o040 : 0) | (mode & 0o001 ? 0o004 : 0)
   }
+}
+
+/** Under the lock that whoever removes shared blobs takes; without it where there is none to be had. */
+async function locked<T>(path: string, task: () => Promise<T>): Promise<T> {
+  const lock = await lockFile(`${path}.lock`, { waitMs: LOCK_WAIT_MS })
+  try {
+    return await task()
+  } finally {
+    if (typeof lock !== 'string') await lock.release()
+  }
+}
+
+/** Where the store of a cache keeps a file. */
+export function sharedPath(cache: string, xetHash: string): string {
+  return join(cache, 'blobs', xetHash.slice(0, 2), xetHash)
 }
 
 /** Makes `path` a symbolic link to `target` in one step, whatever was there. Not yet durable. */

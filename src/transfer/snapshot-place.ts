@@ -9,9 +9,18 @@ export interface Snapshot {
   readonly files: readonly TreeFile[]
 }
 
+/** What a pull would find of a file. */
+export interface FileHere {
+  readonly isWhole: boolean
+  /** All of it, or what an earlier attempt left. */
+  readonly bytes: number
+}
+
 export interface SnapshotPlace {
   /** The folder that holds the files under their own names. */
   readonly root: string
+  /** What of the file is here. Changes nothing and needs no `begin`. */
+  look(file: TreeFile): Promise<FileHere>
   begin(): Promise<void>
   /** The file's final path when its content is here already and proved; its name in the snapshot is made. */
   findPresent(file: TreeFile): Promise<string | null>

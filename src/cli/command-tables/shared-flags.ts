@@ -17,3 +17,5 @@ export const CHOOSE = [
   ['--exclude <glob>', 'no files that match; may be given several times', 'repeatable'],
 ] as const
 export const PROGRESS = ['--progress <mode>', 'auto, tty, plain, json or none'] as const
+export const OFFLINE = ['--offline', 'open no connection: what is in the cache, or an error (HF_HUB_OFFLINE)'] as const
+export const PARANOID = ['--paranoid', 'hash what is here already, whatever was proved before'] as const

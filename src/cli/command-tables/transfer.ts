@@ -1,6 +1,6 @@
 /** Files to and from a Hub, and what one may do to repositories there. */
 import { type CommandRow, verb } from '../command-row.ts'
-import { CHOOSE, HUB, PROGRESS, REPO } from './shared-flags.ts'
+import { CHOOSE, HUB, OFFLINE, PARANOID, PROGRESS, REPO } from './shared-flags.ts'
 
 export const TRANSFER_COMMANDS: readonly CommandRow[] = [
   {
@@ -15,6 +15,8 @@ export const TRANSFER_COMMANDS: readonly CommandRow[] = [
       ['--local-dir <dir>', 'put the files here instead of the cache'],
       ['--cache-dir <dir>', 'the cache to use (default: HF_HUB_CACHE)'],
       ['--max-workers <n>', 'files at once (default: 8)'],
+      OFFLINE,
+      PARANOID,
       ['--dry-run', 'say what would be fetched'],
       PROGRESS,
     ],
@@ -41,14 +43,20 @@ export const TRANSFER_COMMANDS: readonly CommandRow[] = [
     words: 'ls',
     args: '[target]',
     summary: 'repositories of a Hub, or the files of one',
-    flags: [...HUB, ...REPO],
+    flags: [
+      ...HUB,
+      ...REPO,
+      ...CHOOSE,
+      OFFLINE,
+      ['--cache-dir <dir>', 'the cache to look in offline (default: HF_HUB_CACHE)'],
+    ],
     load: () => import('../commands/ls.ts'),
   },
   {
     words: 'cat',
     args: '<target>',
     summary: 'one file of a repository to standard output',
-    flags: [...HUB, ...REPO],
+    flags: [...HUB, ...REPO, OFFLINE, ['--cache-dir <dir>', 'the cache to read from offline (default: HF_HUB_CACHE)']],
     load: () => import('../commands/cat.ts'),
   },
   {
@@ -72,6 +80,9 @@ export const TRANSFER_COMMANDS: readonly CommandRow[] = [
     flags: [
       ...HUB,
       ...REPO,
+      ...CHOOSE,
+      OFFLINE,
+      PROGRESS,
       ['--local-dir <dir>', 'verify the files here instead of the cache'],
       ['--cache-dir <dir>', 'the cache to verify (default: HF_HUB_CACHE)'],
     ],

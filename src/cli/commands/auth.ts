@@ -2,7 +2,7 @@
 import { login, logout, whoami } from '../../actions/auth.ts'
 import { AppError } from '../../base/app-error.ts'
 import type { Flags, Io } from '../output.ts'
-import { printable } from '../progress.ts'
+import { printable } from '../quantities.ts'
 import { hubFlags } from '../transfer-flags.ts'
 
 const TOKEN_CHARS_MAX = 4096

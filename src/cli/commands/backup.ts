@@ -4,7 +4,7 @@ import { withCare } from '../../actions/open-care.ts'
 import { homeFolder } from '../../base/config.ts'
 import { createLog } from '../../base/log.ts'
 import type { Flags, Io } from '../output.ts'
-import { formatBytes } from '../progress.ts'
+import { formatBytes } from '../quantities.ts'
 
 export async function run([dir]: string[], flags: Flags, io: Io): Promise<void> {
   const home = homeFolder(flags.home as string | undefined, process.env)

@@ -1,11 +1,13 @@
 /** `xorbit ls [REPO[@REV][/PATH]]`: repositories of a Hub (of one owner), or the files of one. */
 import { listFiles, listRepos } from '../../actions/browse.ts'
 import type { Flags, Io } from '../output.ts'
-import { formatBytes, printable } from '../progress.ts'
-import { hubFlags, repoFlags } from '../transfer-flags.ts'
+import { formatBytes, printable } from '../quantities.ts'
+import { hubFlags, listFlag, repoFlags, textFlag } from '../transfer-flags.ts'
 
 export async function run([target]: string[], flags: Flags, io: Io): Promise<void> {
-  const options = { ...hubFlags(flags), ...repoFlags(flags), signal: io.signal }
+  const globs = { include: listFlag(flags, 'include'), exclude: listFlag(flags, 'exclude') }
+  const cacheDir = textFlag(flags, 'cacheDir')
+  const options = { ...hubFlags(flags), ...repoFlags(flags), ...globs, cacheDir, signal: io.signal }
   const owner = /^[^/@:]+\/$/.exec(target ?? '') ? (target as string).slice(0, -1) : null
   if (target === undefined || owner !== null) {
     const count = await listRepos(owner, options, (repo) => {

@@ -1,8 +1,11 @@
 /** `xorbit pull REF [FILE…]`. */
 import { pull } from '../../actions/pull.ts'
+import type { FileOutcome } from '../../transfer/progress.ts'
 import type { Flags, Io } from '../output.ts'
-import { countOf, formatBytes, formatSeconds, Progress, printable, progressMode } from '../progress.ts'
+import { Progress, progressMode } from '../progress.ts'
+import { countOf, formatBytes, formatSeconds, printable } from '../quantities.ts'
 import { keepMemoryLow } from '../short-lived-memory.ts'
+import { formatTable } from '../table.ts'
 import { countFlag, hubFlags, listFlag, repoFlags, textFlag } from '../transfer-flags.ts'
 
 export async function run([ref = '', ...files]: string[], flags: Flags, io: Io): Promise<void> {
@@ -15,6 +18,7 @@ export async function run([ref = '', ...files]: string[], flags: Flags, io: Io):
       files: outcomes,
       bytes,
       seconds,
+      here,
     } = await pull({
       ...hubFlags(flags),
       ...repoFlags(flags),
@@ -25,6 +29,7 @@ export async function run([ref = '', ...files]: string[], flags: Flags, io: Io):
       localDir: textFlag(flags, 'localDir'),
       cacheDir: textFlag(flags, 'cacheDir'),
       maxWorkers: countFlag(flags, 'maxWorkers', '--max-workers'),
+      paranoid: flags.paranoid === true,
       dryRun,
       signal: io.signal,
       onProgress(event) {
@@ -37,12 +42,7 @@ export async function run([ref = '', ...files]: string[], flags: Flags, io: Io):
       },
     })
     progress.end()
-    if (dryRun) {
-      for (const { path, bytes: size, fileHash, sha256 } of outcomes) {
-        io.event('file', { path, bytes: size, fileHash, sha256 })
-        io.line(io.quiet ? printable(path) : `${formatBytes(size).padStart(8)}  ${printable(path)}`)
-      }
-    }
+    if (dryRun) sayPlan(outcomes, here ?? new Map(), io)
     io.event('done', { commit, snapshot, bytes, seconds: Math.round(seconds * 1000) / 1000 })
     if (io.quiet && !dryRun) io.line(snapshot)
     if (io.quiet) return
@@ -56,4 +56,24 @@ export async function run([ref = '', ...files]: string[], flags: Flags, io: Io):
   } finally {
     progress.end()
   }
+}
+
+/** A table of what is wanted, what is here and what would be fetched. */
+function sayPlan(files: readonly FileOutcome[], here: ReadonlyMap<string, number>, io: Io): void {
+  const rows: string[][] = []
+  for (const { path, bytes, fileHash, sha256 } of files) {
+    const cached = here.get(path) ?? 0
+    io.event('file', { path, bytes, fileHash, sha256, cached, fetch: bytes - cached })
+    if (io.quiet) io.line(printable(path))
+    rows.push([
+      formatBytes(bytes),
+      cached > 0 ? formatBytes(cached) : '-',
+      formatBytes(bytes - cached),
+      printable(path),
+    ])
+  }
+  if (io.quiet || io.json || rows.length === 0) return
+  const right = true
+  const columns = [{ title: 'size', right }, { title: 'here', right }, { title: 'to fetch', right }, { title: 'file' }]
+  for (const line of formatTable(columns, rows)) io.line(line)
 }

@@ -1,7 +1,8 @@
 /** `xorbit push REPO [PATH…]`. */
 import { push } from '../../actions/push.ts'
 import type { Flags, Io } from '../output.ts'
-import { countOf, formatBytes, formatSeconds, Progress, printable, progressMode } from '../progress.ts'
+import { Progress, progressMode } from '../progress.ts'
+import { countOf, formatBytes, formatSeconds, printable } from '../quantities.ts'
 import { keepMemoryLow } from '../short-lived-memory.ts'
 import { countFlag, hubFlags, listFlag, repoFlags, textFlag } from '../transfer-flags.ts'
 

@@ -3,7 +3,7 @@ import { changeRepoSettings, createRepo, deleteRepo, moveRepo } from '../../acti
 import { AppError } from '../../base/app-error.ts'
 import { askFirst } from '../ask.ts'
 import type { Flags, Io } from '../output.ts'
-import { printable } from '../progress.ts'
+import { printable } from '../quantities.ts'
 import { hubFlags, repoFlags, textFlag } from '../transfer-flags.ts'
 
 export async function run([verb, name = '', to = '']: string[], flags: Flags, io: Io): Promise<void> {

@@ -2,7 +2,7 @@
 import { removeFiles } from '../../actions/browse.ts'
 import { askFirst } from '../ask.ts'
 import type { Flags, Io } from '../output.ts'
-import { printable } from '../progress.ts'
+import { printable } from '../quantities.ts'
 import { hubFlags, repoFlags, textFlag } from '../transfer-flags.ts'
 
 export async function run([repo = '', ...paths]: string[], flags: Flags, io: Io): Promise<void> {

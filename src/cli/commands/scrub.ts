@@ -6,7 +6,7 @@ import { AppError } from '../../base/app-error.ts'
 import { homeFolder } from '../../base/config.ts'
 import { createLog } from '../../base/log.ts'
 import type { Flags, Io } from '../output.ts'
-import { formatBytes } from '../progress.ts'
+import { formatBytes } from '../quantities.ts'
 
 const MIB = 1024 * 1024
 

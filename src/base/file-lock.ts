@@ -1,0 +1,68 @@
+/**
+ * The advisory lock that other programs take with flock(2), such as Python's filelock. Node has no call for it, so the
+ * system's `flock` command locks a file that we opened and hand to it: the lock belongs to the opening, and stays with us
+ * until we close it or end.
+ */
+import { spawn } from 'node:child_process'
+import { constants } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
+import { systemCode } from './app-error.ts'
+import { systemClock } from './clock.ts'
+
+export interface FileLock {
+  release(): Promise<void>
+}
+
+/** `held`: another process has it. `unavailable`: this system or file system has no such locks. */
+export type LockFailure = 'held' | 'unavailable'
+
+export interface FileLockOptions {
+  /** How long to wait for whoever has it. */
+  readonly waitMs?: number
+  /** Make the file when there is none; else a missing file is a lock that nobody holds, and `unavailable`. */
+  readonly create?: boolean
+}
+
+const RETRY_MS = 50
+/** What `flock` ends with when another has the lock; everything else means that it cannot lock at all. */
+const EXIT_HELD = 1
+/** The first place after standard error in the child. */
+const CHILD_FD = 3
+
+export async function lockFile(path: string, options: FileLockOptions = {}): Promise<FileLock | LockFailure> {
+  const { waitMs = 0, create = true } = options
+  const file = await openLock(path, create)
+  if (file === null) return 'unavailable'
+  const endMs = systemClock.monotonicMs() + waitMs
+  let outcome: 'ours' | LockFailure = 'unavailable'
+  try {
+    for (;;) {
+      outcome = await tryLock(file)
+      if (outcome !== 'held' || systemClock.monotonicMs() >= endMs) break
+      await systemClock.sleep(RETRY_MS)
+    }
+  } finally {
+    if (outcome !== 'ours') await file.close()
+  }
+  return outcome === 'ours' ? { release: () => file.close() } : outcome
+}
+
+/** Null when it is not there, or is no plain file. */
+async function openLock(path: string, create: boolean): Promise<FileHandle | null> {
+  try {
+    const flags = constants.O_RDWR | constants.O_NOFOLLOW
+    return await open(path, create ? flags | constants.O_CREAT : flags, 0o666)
+  } catch (error) {
+    if (['ENOENT', 'ELOOP', 'EISDIR', 'ENOTDIR', 'EACCES', 'EROFS'].includes(systemCode(error) ?? '')) return null
+    throw error
+  }
+}
+
+function tryLock(file: FileHandle): Promise<'ours' | LockFailure> {
+  return new Promise((resolve) => {
+    const stdio = ['ignore', 'ignore', 'ignore', file.fd] as const
+    const child = spawn('flock', ['-x', '-n', String(CHILD_FD)], { stdio: [...stdio] })
+    child.once('error', () => resolve('unavailable'))
+    child.once('close', (code) => resolve(code === 0 ? 'ours' : code === EXIT_HELD ? 'held' : 'unavailable'))
+  })
+}
