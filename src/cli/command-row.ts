@@ -9,6 +9,8 @@ export interface CommandRow {
   /** Flags in commander's form, each with its meaning. One value each: a list would eat the arguments after it. */
   readonly flags: readonly (readonly [flag: string, meaning: string, repeatable?: 'repeatable'])[]
   readonly alias?: string
+  /** It looks at the settings itself, so that one that is wrong does not keep it from running. */
+  readonly withoutSettings?: true
   readonly load: () => Promise<{ run: Run }>
 }
 

@@ -7,6 +7,7 @@ import { ACCOUNTS_COMMANDS } from './command-tables/accounts.ts'
 import { CACHE_COMMANDS } from './command-tables/cache.ts'
 import { CARE_COMMANDS } from './command-tables/care.ts'
 import { SERVER_COMMANDS } from './command-tables/server.ts'
+import { TOOLS_COMMANDS } from './command-tables/tools.ts'
 import { TRANSFER_COMMANDS } from './command-tables/transfer.ts'
 import { XET_COMMANDS } from './command-tables/xet.ts'
 
@@ -18,6 +19,7 @@ export const COMMANDS: readonly CommandRow[] = [
   ...ACCOUNTS_COMMANDS,
   ...CARE_COMMANDS,
   ...XET_COMMANDS,
+  ...TOOLS_COMMANDS,
 ]
 
 /** What the first of two words is about. */
@@ -29,4 +31,5 @@ export const GROUPS: Readonly<Record<string, string>> = {
   repo: 'repositories of a Hub',
   cache: 'the Hugging Face cache of this machine',
   xet: 'the formats by hand',
+  config: 'settings of this user',
 }

@@ -4,6 +4,7 @@
  */
 import { parseArgs } from 'node:util'
 import { type Check, runCheck, type Tally } from './check.ts'
+import { cacheChecks } from './checks/cache.ts'
 import { runConformance } from './checks/conformance.ts'
 import { crateChecks } from './checks/crate.ts'
 import { damageChecks } from './checks/damage.ts'
@@ -33,6 +34,7 @@ for (const makeChecks of [
   killChecks,
   restoreChecks,
   crateChecks,
+  cacheChecks,
 ])
   await runAll(makeChecks)
 process.stdout.write(`interop: ${tally.passed} passed, ${tally.failed} failed\n`)
