@@ -11,4 +11,8 @@ export const CACHE_MEANINGS: Readonly<Record<string, string>> = {
   CONFIG_FILE_BAD: 'A line of config.toml is none that can be read. The message has file and line: correct it.',
   CONFIG_KEY_UNKNOWN: 'There is no such setting. The message names the nearest; `xorbit config ls` lists all.',
   CONFIG_VALUE_BAD: 'A setting has a value that it cannot have. The message says what it can be.',
+  CA_FILE_BAD:
+    'The file of certificate authorities cannot be read. Correct --ca-cert, SSL_CERT_FILE or REQUESTS_CA_BUNDLE.',
+  PROXY_BAD: 'HTTP_PROXY or HTTPS_PROXY is no http or https address. Correct or unset it; `xorbit doctor` shows all.',
+  SHELL_UNKNOWN: 'There are completions for bash, zsh and fish. Name one of them.',
 }

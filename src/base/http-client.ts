@@ -14,7 +14,7 @@ import { readFileSync } from 'node:fs'
 import { Readable } from 'node:stream'
 import { getCACertificates } from 'node:tls'
 import { Agent, type Dispatcher, EnvHttpProxyAgent, request as undiciRequest } from 'undici'
-import { AppError } from './app-error.ts'
+import { AppError, systemCode } from './app-error.ts'
 import { BulkRanges } from './bulk-range.ts'
 import { type ByteRange, formatRange, parseContentRange } from './byte-range.ts'
 import { type Clock, systemClock } from './clock.ts'
@@ -244,7 +244,7 @@ export class HttpClient {
 
 function createDispatchers({ env = process.env, caFile }: HttpClientOptions) {
   const file = caFile ?? env.SSL_CERT_FILE ?? env.REQUESTS_CA_BUNDLE
-  const tls = file ? { ca: [...getCACertificates('default'), readFileSync(file, 'utf8')] } : {}
+  const tls = file ? { ca: [...getCACertificates('default'), readAuthorities(file)] } : {}
   const common = {
     allowH2: false,
     connections: CONNECTIONS_PER_ORIGIN,
@@ -255,10 +255,28 @@ function createDispatchers({ env = process.env, caFile }: HttpClientOptions) {
     httpProxy: env.http_proxy ?? env.HTTP_PROXY ?? '',
     httpsProxy: env.https_proxy ?? env.HTTPS_PROXY ?? '',
   }
+  for (const [name, proxy] of Object.entries(proxies)) checkProxy(name, proxy)
   const noProxy = env.no_proxy ?? env.NO_PROXY ?? ''
   const outward = new EnvHttpProxyAgent({ ...common, requestTls: tls, proxyTls: tls, ...proxies, noProxy })
   const hasProxy = Object.values(proxies).some((proxy) => proxy !== '')
   return { outward, direct: new Agent(common), tls, hasProxy }
+}
+
+function readAuthorities(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    if (systemCode(error) === null) throw error
+    const message = `The certificate authorities in ${file} cannot be read: correct --ca-cert or SSL_CERT_FILE`
+    throw new AppError('usage', 'CA_FILE_BAD', message, { cause: error })
+  }
+}
+
+/** The address itself may hold a password: it is not shown. */
+function checkProxy(name: string, proxy: string): void {
+  if (proxy === '' || (URL.canParse(proxy) && /^https?:$/.test(new URL(proxy).protocol))) return
+  const variable = name === 'httpProxy' ? 'HTTP_PROXY' : 'HTTPS_PROXY'
+  throw new AppError('usage', 'PROXY_BAD', `${variable} is no http or https address: correct or unset it`)
 }
 
 interface ReplyContext {

@@ -47,11 +47,4 @@ export const CARE_COMMANDS: readonly CommandRow[] = [
     flags: [HOME],
     load: () => import('../commands/rebuild.ts'),
   },
-  {
-    words: 'doctor',
-    args: '',
-    summary: 'what is wrong with a server, and what to do; exit 15 on a problem',
-    flags: [HOME],
-    load: () => import('../commands/doctor.ts'),
-  },
 ]

@@ -1,10 +1,18 @@
 /** The program itself on this machine: its settings, its health, its speed, its words in a shell. */
 import { type CommandRow, verb } from '../command-row.ts'
-import { HUB } from './shared-flags.ts'
+import { HUB, OFFLINE } from './shared-flags.ts'
 
 const CACHE_DIR = ['--cache-dir <dir>', 'the Hugging Face cache'] as const
 
 export const TOOLS_COMMANDS: readonly CommandRow[] = [
+  {
+    words: 'doctor',
+    args: '',
+    summary: 'what is wrong on this machine and with its server, and what to do; exit 15 on a problem',
+    flags: [...HUB, CACHE_DIR, OFFLINE],
+    withoutSettings: true,
+    load: () => import('../commands/doctor.ts'),
+  },
   {
     words: 'config ls',
     args: '',
@@ -44,5 +52,13 @@ export const TOOLS_COMMANDS: readonly CommandRow[] = [
     flags: [],
     withoutSettings: true,
     load: verb('path', () => import('../commands/config.ts')),
+  },
+  {
+    words: 'completion',
+    args: '<shell>',
+    summary: 'a script that completes words and flags in bash, zsh or fish',
+    flags: [],
+    withoutSettings: true,
+    load: () => import('../commands/completion.ts'),
   },
 ]
