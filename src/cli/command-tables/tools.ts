@@ -61,4 +61,11 @@ export const TOOLS_COMMANDS: readonly CommandRow[] = [
     withoutSettings: true,
     load: () => import('../commands/completion.ts'),
   },
+  {
+    words: 'bench',
+    args: '',
+    summary: 'how fast this machine hashes, packs and writes; with --endpoint, how fast a Hub takes and gives',
+    flags: [...HUB, ['--mib <n>', 'how much, in MiB, 1 to 2048 (default: 64)']],
+    load: () => import('../commands/bench.ts'),
+  },
 ]
