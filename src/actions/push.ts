@@ -1,15 +1,18 @@
 /** Local files to a repository as one commit; only what the Hub does not have is sent. */
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AppError } from '../base/app-error.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { cancelled } from '../base/retry.ts'
 import type { RepoType } from '../hub/repo-id.ts'
 import { parseModelRef } from '../models/model-ref.ts'
+import { gitBlobId } from '../transfer/commit-lines.ts'
 import { isOn, ownCache } from '../transfer/hf-home.ts'
 import type { HubClient, PreuploadAnswer } from '../transfer/hub-client.ts'
 import { type HubChoice, openHub } from '../transfer/hub-location.ts'
 import { formatRepo, type HubRepo } from '../transfer/hub-repo.ts'
-import { listLocalFiles } from '../transfer/local-files.ts'
+import { hashLocal } from '../transfer/lfs-upload.ts'
+import { type LocalFile, listLocalFiles } from '../transfer/local-files.ts'
 import { pathFilter } from '../transfer/path-filter.ts'
 import type { OnProgress } from '../transfer/progress.ts'
 import { type PushJob, type PushOutcome, planPush, pushFiles } from '../transfer/push-files.ts'
@@ -42,8 +45,17 @@ export interface PushOptions extends HubChoice {
   readonly clock?: Clock
 }
 
+export interface PlannedFile {
+  readonly path: string
+  readonly bytes: number
+  /** Against what the branch holds. */
+  readonly change: 'new' | 'changed' | 'unchanged'
+}
+
 export interface PushResult extends PushOutcome {
   readonly files: number
+  /** Of a dry run. */
+  readonly plan?: readonly PlannedFile[]
   readonly seconds: number
 }
 
@@ -96,19 +108,36 @@ async function prepareRepo(hub: HubClient, repo: HubRepo, revision: string, { is
   }
 }
 
-async function planOnly(job: PushJob): Promise<PushOutcome> {
+async function planOnly(job: PushJob): Promise<PushOutcome & { readonly plan: readonly PlannedFile[] }> {
   const { answers, commit, ignored } = await planPush(job).catch((error: unknown) => {
     // A push would make what is not there yet.
     if (error instanceof AppError && MADE_BY_PUSH.has(error.code)) return NOTHING_THERE
     throw error
   })
-  for (const { path, size, localPath } of job.files) {
-    if (answers.get(path)?.ignore) continue
-    const file = { path, bytes: size, fileHash: null, sha256: null, localPath, source: 'disk' } as const
-    job.onProgress({ event: 'file', file })
+  const plan: PlannedFile[] = []
+  for (const file of job.files) {
+    const { path, size, localPath } = file
+    const answer = answers.get(path)
+    if (answer?.ignore) continue
+    const isSame = answer?.oid ? (await contentOf(file, answer.mode, job.signal)) === answer.oid : false
+    plan.push({ path, bytes: size, change: isSame ? 'unchanged' : answer?.oid ? 'changed' : 'new' })
+    const outcome = { path, bytes: size, fileHash: null, sha256: null, localPath, source: 'disk' } as const
+    job.onProgress({ event: 'file', file: outcome })
   }
-  const total = job.files.reduce((sum, { size }) => sum + size, 0)
-  return { commit: commit ?? '', url: '', changed: false, bytes: { total, sent: 0, deduplicated: 0 }, ignored }
+  const total = sizeOf(plan)
+  const deduplicated = sizeOf(plan.filter(({ change }) => change === 'unchanged'))
+  const changed = deduplicated < total || plan.some(({ change }) => change !== 'unchanged')
+  return { commit: commit ?? '', url: '', changed, bytes: { total, sent: 0, deduplicated }, ignored, plan }
+}
+
+/** As the Hub names it: SHA-256 of a large file, git blob id of a small one. */
+async function contentOf(file: LocalFile, mode: PreuploadAnswer['mode'], signal: AbortSignal | undefined) {
+  if (mode === 'lfs') return hashLocal(file.localPath, () => undefined, signal)
+  return gitBlobId(await readFile(file.localPath))
+}
+
+function sizeOf(files: readonly { readonly bytes: number }[]): number {
+  return files.reduce((sum, { bytes }) => sum + bytes, 0)
 }
 
 /** What a person can do about a refused push. */
