@@ -1,6 +1,7 @@
 /** How a command ends: one line and an exit code for each error, a documented one for each signal. */
 import { ERROR_TABLE, EXIT_VERIFICATION_FAILED, toAppError } from '../base/error-table.ts'
 import { redactText } from '../base/log.ts'
+import { findAdvice } from './advice.ts'
 import type { Io } from './output.ts'
 
 const EXIT_SIGTERM = 143
@@ -11,8 +12,17 @@ export function reportError(thrown: unknown, io: Io, verbose: boolean): number {
   const exit = exitCodeOf(thrown, io)
   const message = redactText(error.message)
   const { headers: _headers, hubCode: _hubCode, body: _body, ...data } = error.data
-  if (io.json) io.event('error', { kind: error.kind, code: error.code, message, exit, data })
-  else io.note(`xorbit: ${message} (${error.code})`)
+  const advice = findAdvice(error)
+  if (io.json) {
+    io.event('error', {
+      kind: error.kind,
+      code: error.code,
+      message,
+      exit,
+      data,
+      ...(advice === null ? {} : { advice }),
+    })
+  } else io.note(`xorbit: ${message} (${error.code})${advice === null ? '' : `: ${advice}`}`)
   if (verbose || error.kind === 'bug')
     io.note(redactText(String((error.cause as Error | undefined)?.stack ?? error.stack)))
   return exit

@@ -8,6 +8,7 @@ const TOTAL_CELLS = 20
 /** A narrower terminal has room for the figures, not for the bars; a lower one not for each file. */
 const COLUMNS_WITH_BARS = 60
 const ROWS_WITH_FILES = 10
+const GAP = '  '
 const SIZES_WIDTH = '999 MB of 999 MB'.length
 
 export interface Room {
@@ -20,7 +21,7 @@ export function drawBars(tally: TransferTally, { columns, rows }: Room): string[
   const width = columns - 1
   const hasBars = columns >= COLUMNS_WITH_BARS
   const atWork = hasBars && rows >= ROWS_WITH_FILES && tally.files > 1 ? tally.atWork.slice(0, FILES_SHOWN) : []
-  const lines = [...atWork.map((file) => fileLine(file, width)), totalLine(tally, hasBars)]
+  const lines = [...atWork.map((file) => fileLine(file, width)), totalLine(tally, hasBars, width)]
   if (hasBars) lines.push(sourceLine(tally))
   return lines.map((line) => line.slice(0, width))
 }
@@ -34,13 +35,16 @@ function fileLine({ path, done, size }: FileTally, width: number): string {
   return `${shorten(printable(path), width - tail.length).padEnd(width - tail.length)}${tail}`
 }
 
-function totalLine(tally: TransferTally, hasBars: boolean): string {
+/** What does not fit is left out whole. */
+function totalLine(tally: TransferTally, hasBars: boolean, width: number): string {
   const { done, total, bytesPerSecond, secondsLeft } = tally
   const part = total > 0 ? done / total : 0
   const sizes = `${formatBytes(done)} of ${formatBytes(total)}`
   const speed = `${formatBytes(bytesPerSecond)}/s`
   const left = `${formatSeconds(secondsLeft)} left`
-  return `${hasBars ? `${bar(part, TOTAL_CELLS)} ` : ''}${percent(part)}  ${sizes}  ${speed}  ${left}`
+  const parts = [`${hasBars ? `${bar(part, TOTAL_CELLS)} ` : ''}${percent(part)}`, sizes, speed, left]
+  while (parts.length > 1 && parts.join(GAP).length > width) parts.pop()
+  return parts.join(GAP)
 }
 
 function sourceLine({ files, filesDone, fromCache, sent, done }: TransferTally): string {

@@ -28,6 +28,8 @@ export interface FileTally {
 
 /** Speed is that of so long. */
 const WINDOW_MS = 10_000
+/** A shorter time says nothing about what is left. */
+const SPEED_KNOWN_MS = 2000
 
 export class TransferTally {
   files = 0
@@ -56,8 +58,11 @@ export class TransferTally {
     return Math.max(0, ((last.bytes - first.bytes) / (last.ms - first.ms)) * 1000)
   }
 
+  /** NaN before there is enough to tell by. */
   get secondsLeft(): number {
-    return this.total <= this.done ? 0 : (this.total - this.done) / this.bytesPerSecond
+    if (this.total <= this.done) return 0
+    const spanMs = (this.#samples.at(-1)?.ms ?? 0) - (this.#samples[0]?.ms ?? 0)
+    return spanMs < SPEED_KNOWN_MS ? Number.NaN : (this.total - this.done) / this.bytesPerSecond
   }
 
   /** Begun and not finished, the first begun first. */
