@@ -51,15 +51,22 @@ export async function readTable(file: FileHandle, fileLength: number): Promise<S
   return decodeTrailer(await readExactly(file, fileLength - length, length), fileLength)
 }
 
-/** Always `length` bytes: zeros stand for what is missing, and fail their CRC. */
-export async function readExactly(file: FileHandle, position: number, length: number): Promise<Uint8Array> {
-  const bytes = new Uint8Array(length)
+/** Always `length` bytes, at the beginning of `into`: zeros stand for what is missing, and fail their CRC. */
+export async function readExactly(
+  file: FileHandle,
+  position: number,
+  length: number,
+  into: Uint8Array = new Uint8Array(length),
+): Promise<Uint8Array> {
   for (let at = 0; at < length; ) {
-    const { bytesRead } = await file.read(bytes, at, length - at, position + at)
-    if (bytesRead === 0) break
+    const { bytesRead } = await file.read(into, at, length - at, position + at)
+    if (bytesRead === 0) {
+      into.fill(0, at, length)
+      break
+    }
     at += bytesRead
   }
-  return bytes
+  return into.subarray(0, length)
 }
 
 /** Segments of `copy` recorded as damaged, one `COPY NUMBER` a line. */
