@@ -5,7 +5,7 @@
  */
 
 import { readFile } from 'node:fs/promises'
-import { setPriority } from 'node:os'
+import { getPriority, setPriority } from 'node:os'
 import { createInterface } from 'node:readline'
 import { installBestKernels } from '../../src/app/install-kernels.ts'
 import { systemClock } from '../../src/base/clock.ts'
@@ -19,7 +19,7 @@ const ERRORS_KEPT = 20
 /** Clients have processors of their own: here they must not take the server's while it is judged. */
 const NICE = 10
 
-setPriority(NICE)
+setPriority(Math.min(getPriority() + NICE, 19))
 
 const plan = JSON.parse(await readFile(process.argv[2] as string, 'utf8')) as LoadPlan
 await installBestKernels()

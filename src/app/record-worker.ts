@@ -1,5 +1,5 @@
 /** Entry of a thread that does RecordWork: kernels first, then tasks. */
-import { setPriority } from 'node:os'
+import { getPriority, setPriority } from 'node:os'
 import { parentPort } from 'node:worker_threads'
 import { serveRecordWork } from '../cas/serve-record-work.ts'
 import { installBestKernels } from './install-kernels.ts'
@@ -8,7 +8,7 @@ import { installBestKernels } from './install-kernels.ts'
 const NICE = 5
 
 if (parentPort !== null) {
-  if (process.platform === 'linux') setPriority(NICE)
+  if (process.platform === 'linux') setPriority(Math.min(getPriority() + NICE, 19))
   await installBestKernels()
   serveRecordWork(parentPort)
 }

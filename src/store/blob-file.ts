@@ -1,7 +1,7 @@
 /** Reads and writes the file of one blob: segments, then their table. Knows no names and no locks. */
 import { type FileHandle, open, readFile, rename, stat } from 'node:fs/promises'
-import { systemCode } from '../base/app-error.ts'
 import { writeFully } from '../base/atomic-file.ts'
+import { ifThere } from '../base/if-there.ts'
 import {
   decodeTrailer,
   encodeTrailer,
@@ -91,13 +91,4 @@ export async function sizeIfThere(path: string): Promise<number | null> {
 
 export async function renameIfThere(from: string, to: string): Promise<void> {
   await ifThere(rename(from, to))
-}
-
-async function ifThere<T>(attempt: Promise<T>): Promise<T | null> {
-  try {
-    return await attempt
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return null
-    throw error
-  }
 }
