@@ -5,6 +5,7 @@
  */
 
 import { readFile } from 'node:fs/promises'
+import { getPriority, setPriority } from 'node:os'
 import { createInterface } from 'node:readline'
 import { installBestKernels } from '../../src/app/install-kernels.ts'
 import { systemClock } from '../../src/base/clock.ts'
@@ -15,6 +16,10 @@ import { knowRepos, Puller } from './puller.ts'
 import { Pusher } from './pusher.ts'
 
 const ERRORS_KEPT = 20
+/** Clients have processors of their own: here they must not take the server's while it is judged. */
+const NICE = 10
+
+setPriority(Math.min(getPriority() + NICE, 19))
 
 const plan = JSON.parse(await readFile(process.argv[2] as string, 'utf8')) as LoadPlan
 await installBestKernels()

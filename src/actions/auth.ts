@@ -4,8 +4,9 @@
  */
 import { chmod, readFile, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { AppError, systemCode } from '../base/app-error.ts'
+import { AppError } from '../base/app-error.ts'
 import { makeFolder, writeFileAtomically } from '../base/atomic-file.ts'
+import { ifThere } from '../base/if-there.ts'
 import { hfHome } from '../transfer/hf-home.ts'
 import { type HubChoice, locateHub, openHub } from '../transfer/hub-location.ts'
 
@@ -57,7 +58,7 @@ export async function login(
 /** Forgets the token in use; other stored ones stay. Returns whether there was one. */
 export async function logout({ env = process.env }: HubChoice): Promise<boolean> {
   const files = hfHome(env)
-  const token = await findText(files.tokenFile)
+  const token = await ifThere(readFile(files.tokenFile, 'utf8'))
   if (token === null) return false
   const stored = await readStored(files.storedTokensFile)
   for (const [name, body] of stored) if (body.split('\n').includes(`hf_token = ${token.trim()}`)) stored.delete(name)
@@ -70,7 +71,7 @@ export async function logout({ env = process.env }: HubChoice): Promise<boolean>
 async function readStored(path: string): Promise<Map<string, string>> {
   const sections = new Map<string, string>()
   let name: string | null = null
-  for (const line of ((await findText(path)) ?? '').split('\n')) {
+  for (const line of ((await ifThere(readFile(path, 'utf8'))) ?? '').split('\n')) {
     const header = /^\[(.+)\]\s*$/.exec(line)
     if (header !== null) {
       name = header[1] ?? ''
@@ -89,13 +90,4 @@ function formatStored(sections: ReadonlyMap<string, string>): string {
 
 function sectionName(text: string): string {
   return text.replace(/[\p{Cc}[\]]/gu, '_').trim() || 'token'
-}
-
-async function findText(path: string): Promise<string | null> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return null
-    throw error
-  }
 }

@@ -5,8 +5,9 @@
  */
 import { readdir, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { AppError, systemCode } from '../base/app-error.ts'
+import { AppError } from '../base/app-error.ts'
 import { makeFolder, writeFileAtomically } from '../base/atomic-file.ts'
+import { ifThere } from '../base/if-there.ts'
 import { VERSION } from '../base/version.ts'
 import { QUARANTINE_PREFIX } from '../git/object-writer.ts'
 import { Accounts } from '../hub/accounts.ts'
@@ -67,11 +68,8 @@ async function checkTarget(home: string, folder: string): Promise<void> {
   if (`${folder}/`.startsWith(`${resolve(home)}/`)) {
     throw new AppError('usage', 'BACKUP_FOLDER_BAD', `${folder} lies in the home: a backup belongs elsewhere`)
   }
-  const names = await readdir(folder).catch((error: unknown) => {
-    if (systemCode(error) === 'ENOENT') return []
-    throw error
-  })
-  if (names.length > 0) {
+  const names = await ifThere(readdir(folder))
+  if (names !== null && names.length > 0) {
     throw new AppError('usage', 'BACKUP_FOLDER_BAD', `${folder} is not empty: name a new folder for each backup`)
   }
 }

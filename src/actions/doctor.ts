@@ -2,8 +2,9 @@
 import { constants } from 'node:fs'
 import { access, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { AppError, systemCode } from '../base/app-error.ts'
+import { AppError } from '../base/app-error.ts'
 import { runFiles } from '../base/config.ts'
+import { ifThere } from '../base/if-there.ts'
 import { checkOpenDatabase } from '../store/backup.ts'
 import { findScrub } from '../store/scrub.ts'
 import { lowSpace } from '../store/space.ts'
@@ -43,7 +44,7 @@ async function disk({ home }: Store): Promise<Finding[]> {
   }
   const { mode } = await stat(home)
   if ((mode & 0o077) !== 0) findings.push(problem(`others may read ${home}`, `chmod 700 ${home}`))
-  const token = await stat(runFiles(home).token).catch(ifMissing)
+  const token = await ifThere(stat(runFiles(home).token))
   if (token !== null && (token.mode & 0o077) !== 0) {
     findings.push(problem(`others may read ${runFiles(home).token}`, `chmod 600 it, then xorbit token revoke`))
   }
@@ -94,9 +95,4 @@ async function scrubs({ catalog, clock }: Store): Promise<Finding[]> {
   if (last.finishedSeconds === null) return advice('the last scrub did not come to its end')
   const days = Math.floor((clock.nowSeconds() - last.finishedSeconds) / DAY_SECONDS)
   return days > SCRUB_DAYS ? advice(`the last scrub was ${days} days ago`) : []
-}
-
-function ifMissing(error: unknown): null {
-  if (systemCode(error) === 'ENOENT') return null
-  throw error
 }

@@ -1,10 +1,11 @@
 /** The administration of the server of a home: on its files while no process holds them, else through its API. */
-import { readFile, rm } from 'node:fs/promises'
+import { readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { AppError, systemCode } from '../base/app-error.ts'
+import { AppError } from '../base/app-error.ts'
 import { systemClock } from '../base/clock.ts'
 import { runFiles } from '../base/config.ts'
 import { HttpClient } from '../base/http-client.ts'
+import { ifThere } from '../base/if-there.ts'
 import { Accounts } from '../hub/accounts.ts'
 import { LOCAL_ACTOR } from '../hub/audit-log.ts'
 import { type Home, openHome } from '../store/home.ts'
@@ -26,7 +27,7 @@ export async function withAdmin<T>(
   action: (admin: Admin) => Promise<T>,
   options: WithAdminOptions = {},
 ): Promise<T> {
-  if (options.isReading === true && (await readIfThere(join(path, 'layout-version'))) === null) {
+  if (options.isReading === true && (await ifThere(stat(join(path, 'layout-version')))) === null) {
     throw new AppError('not-found', 'HOME_MISSING', `There is no server's home at ${path}: see --home`)
   }
   const home = await openUnlessServed(path)
@@ -53,7 +54,7 @@ async function openUnlessServed(path: string): Promise<Home | null> {
       return await openHome(path, systemClock)
     } catch (error) {
       if (!(error instanceof AppError && error.code === 'FOLDER_IN_USE')) throw error
-      if ((await readIfThere(runFiles(path).url)) !== null) return null
+      if ((await ifThere(stat(runFiles(path).url))) !== null) return null
       if (systemClock.monotonicMs() > untilMs) throw error
     }
     await systemClock.sleep(AGAIN_MS)
@@ -62,9 +63,9 @@ async function openUnlessServed(path: string): Promise<Home | null> {
 
 async function withServer<T>(path: string, action: (admin: Admin) => Promise<T>): Promise<T> {
   const files = runFiles(path)
-  const url = await readIfThere(files.url)
+  const url = (await ifThere(readFile(files.url, 'utf8')))?.trim() ?? null
   if (url === null) throw new AppError('busy', 'FOLDER_IN_USE', `The server of ${path} is just ending: try again`)
-  const token = await readIfThere(files.token)
+  const token = (await ifThere(readFile(files.token, 'utf8')))?.trim() ?? null
   if (token === null) {
     const message = `There is no admin token in this home (${files.token}): stop the server to work on it`
     throw new AppError('usage', 'ADMIN_TOKEN_MISSING', message)
@@ -75,14 +76,5 @@ async function withServer<T>(path: string, action: (admin: Admin) => Promise<T>)
     return await action(new RemoteAdmin(http, url, token))
   } finally {
     await http.close()
-  }
-}
-
-async function readIfThere(path: string): Promise<string | null> {
-  try {
-    return (await readFile(path, 'utf8')).trim()
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return null
-    throw error
   }
 }

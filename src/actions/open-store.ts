@@ -4,8 +4,9 @@
  */
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { AppError, systemCode } from '../base/app-error.ts'
+import { AppError } from '../base/app-error.ts'
 import type { Clock } from '../base/clock.ts'
+import { ifThere } from '../base/if-there.ts'
 import type { Log } from '../base/log.ts'
 import { Semaphore } from '../base/semaphore.ts'
 import { Holdings } from '../cas/holdings.ts'
@@ -98,7 +99,7 @@ export async function openStore({
 /** A new catalog beside stored blobs would forget them all. */
 async function checkCatalogThere(home: string): Promise<void> {
   if ((await sizeIfThere(join(home, 'catalog.db'))) !== null) return
-  const prefixes = await readdir(join(home, 'blobs', 'xorbs')).catch(ifMissing)
+  const prefixes = (await ifThere(readdir(join(home, 'blobs', 'xorbs')))) ?? []
   if (prefixes.length === 0) return
   const message = `${home} holds data but catalog.db is missing: run xorbit rebuild --home ${home}`
   throw new AppError('damaged', 'CATALOG_MISSING', message)
@@ -112,9 +113,4 @@ function openCatalog(home: string): SqliteCatalog {
     const message = `catalog.db of ${home} is damaged: run xorbit rebuild --home ${home}`
     throw new AppError('damaged', 'CATALOG_DAMAGED', message, { cause })
   }
-}
-
-function ifMissing(error: unknown): string[] {
-  if (systemCode(error) === 'ENOENT') return []
-  throw error
 }

@@ -72,15 +72,19 @@ class Repair {
   async run(file: FileHash): Promise<string | null> {
     const sha256 = await this.#store.holdings.findSha256(file)
     if (sha256 === null) return 'its SHA-256 is not known here'
+    let why = `${this.#hub.endpoint} has no file of SHA-256 ${sha256} in a repository of the same name`
     for await (const repo of this.#reposOf(file)) {
       const entry = (await this.#list(repo))?.find((one) => one.sha256 === sha256)
       if (entry === undefined) continue
-      const failure = await this.#fetch(repo, entry, sha256)
-      if (failure === null) return null
-      if (!NOT_THERE.includes(failure.kind)) throw failure
-      return failure.message
+      try {
+        await this.#fetch(repo, entry, sha256)
+        return null
+      } catch (error) {
+        if (!isNotThere(error)) throw error
+        why = error.message
+      }
     }
-    return `${this.#hub.endpoint} has no file of SHA-256 ${sha256} in a repository of the same name`
+    return why
   }
 
   /** Repositories here that hold the file. */
@@ -108,12 +112,12 @@ class Repair {
       return await getListing(this.#hub, repo, REVISION, this.#signal)
     } catch (error) {
       // It may be another's, or not be there: the Hub does not say which.
-      if (error instanceof AppError && NOT_THERE.includes(error.kind)) return null
+      if (isNotThere(error)) return null
       throw error
     }
   }
 
-  async #fetch(repo: RepoId, entry: TreeFile, sha256: string): Promise<AppError | null> {
+  async #fetch(repo: RepoId, entry: TreeFile, sha256: string): Promise<void> {
     const temp = join(this.#store.home, 'blobs', 'tmp', randomUUID())
     try {
       const file = await open(temp, 'wx+')
@@ -126,14 +130,14 @@ class Repair {
       }
       const body = createReadStream(temp, { highWaterMark: 1 << 20 })
       await this.#store.files.ingest(HOLDER, body as AsyncIterable<Uint8Array>, { sha256, size: entry.size })
-      return null
-    } catch (error) {
-      if (error instanceof AppError) return error
-      throw error
     } finally {
       await rm(temp, { force: true })
     }
   }
+}
+
+function isNotThere(error: unknown): error is AppError {
+  return error instanceof AppError && NOT_THERE.includes(error.kind)
 }
 
 function hubRepoOf({ type, namespace, name }: RepoId): HubRepo {

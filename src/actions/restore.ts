@@ -5,10 +5,11 @@
 import { readdir, readFile, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { z } from 'zod'
-import { AppError, systemCode } from '../base/app-error.ts'
+import { AppError } from '../base/app-error.ts'
 import { makeFolder, syncFolder, writeFileAtomically } from '../base/atomic-file.ts'
 import type { Clock } from '../base/clock.ts'
 import { runFiles } from '../base/config.ts'
+import { ifThere } from '../base/if-there.ts'
 import { Accounts } from '../hub/accounts.ts'
 import { LOCAL_ACTOR } from '../hub/audit-log.ts'
 import { checkDatabase, copyDurably, copyFolder } from '../store/backup.ts'
@@ -55,11 +56,8 @@ export async function restoreHome(options: { folder: string; home: string; clock
 }
 
 async function readReport(folder: string): Promise<z.infer<typeof REPORT>> {
-  const text = await readFile(join(folder, BACKUP_FILE), 'utf8').catch((error: unknown) => {
-    if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return ''
-    throw error
-  })
-  const report = text === '' ? null : REPORT.safeParse(parsed(text))
+  const text = await ifThere(readFile(join(folder, BACKUP_FILE), 'utf8'))
+  const report = text === null ? null : REPORT.safeParse(parsed(text))
   if (report?.success === true) return report.data
   throw new AppError(
     'usage',
@@ -86,10 +84,8 @@ async function checkEmpty(home: string): Promise<void> {
 }
 
 async function copyPart(from: string, to: string): Promise<void> {
-  await copyFolder(from, to, { link: false }).catch((error: unknown) => {
-    // A server without repositories has no such folder.
-    if (systemCode(error) !== 'ENOENT') throw error
-  })
+  // A server without repositories has no such folder.
+  await ifThere(copyFolder(from, to, { link: false }))
 }
 
 async function countRestored(home: string): Promise<{ xorbs: number; shards: number }> {

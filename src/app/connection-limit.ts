@@ -1,15 +1,12 @@
 /** How many connections leave enough descriptors for files, git and SQLite. */
 import { readFile } from 'node:fs/promises'
-import { systemCode } from '../base/app-error.ts'
+import { ifThere } from '../base/if-there.ts'
 import { DESCRIPTORS_RESERVED } from '../http/limits.ts'
 
 /** Null where the system does not say how many files may be open, or knows no bound. */
 export async function connectionsMax(): Promise<number | null> {
-  const text = await readFile('/proc/self/limits', 'utf8').catch((error: unknown) => {
-    if (systemCode(error) === 'ENOENT') return ''
-    throw error
-  })
-  const files = /^Max open files\s+(\d+)/m.exec(text)?.[1]
+  const text = await ifThere(readFile('/proc/self/limits', 'utf8'))
+  const files = /^Max open files\s+(\d+)/m.exec(text ?? '')?.[1]
   return files === undefined ? null : connectionsFor(Number(files))
 }
 

@@ -9,6 +9,7 @@ import { AppError, systemCode } from '../base/app-error.ts'
 import { writeFileAtomically } from '../base/atomic-file.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { runFiles } from '../base/config.ts'
+import { ifThere } from '../base/if-there.ts'
 import type { Log } from '../base/log.ts'
 import { VERSION } from '../base/version.ts'
 import { HelperStarter } from '../git/helper-starter.ts'
@@ -117,7 +118,7 @@ function startSweeping({ store }: Composition, checkStored: () => void): { stop(
 /** The token of `run/token`; on a new home the first user is made. Throws when others may read it. */
 async function firstToken(home: string, accounts: Accounts, user: string): Promise<string | null> {
   const file = runFiles(home).token
-  const found = await lstat(file).catch(ifMissing)
+  const found = await ifThere(lstat(file))
   if (found !== null && !found.isFile()) {
     throw new AppError('usage', 'TOKEN_FILE_EXPOSED', `${file} is no file of ours but a link or a folder: remove it`)
   }
@@ -199,9 +200,4 @@ async function drain(parts: Composition, clock: Clock, log: Log): Promise<void> 
   clearInterval(idle)
   cancel.abort()
   await late
-}
-
-function ifMissing(error: unknown): null {
-  if (systemCode(error) === 'ENOENT') return null
-  throw error
 }

@@ -1,16 +1,17 @@
 /**
  * One process per folder. The lock is the operating system's own (taken by SQLite on `lock.db`), so it ends with the
- * process however that ends; a file beside it tells others who holds it,
- * and stays when that one had no time to give the lock back.
+ * process however that ends; a file beside it tells others who holds it, and stays when that one had no time to give the
+ * lock back.
  */
 import { rmSync } from 'node:fs'
 import { lstat, readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { AppError, systemCode } from './app-error.ts'
+import { AppError } from './app-error.ts'
 import { makeFolder, writeFileAtomically } from './atomic-file.ts'
 import type { Clock } from './clock.ts'
+import { ifThere } from './if-there.ts'
 
 const SQLITE_BUSY = 5
 /** FULL, and IOERR, which a failed write becomes. */
@@ -43,7 +44,7 @@ export async function lockFolder(folder: string, clock: Clock): Promise<DirLock>
   const since = new Date(clock.nowMs()).toISOString()
   let unended: string | null
   try {
-    unended = await readIfThere(owner)
+    unended = (await ifThere(readFile(owner, 'utf8')))?.trim() ?? null
     await writeFileAtomically(owner, `${JSON.stringify({ pid: process.pid, host: hostname(), since })}\n`)
   } catch (error) {
     db.close()
@@ -58,15 +59,6 @@ export async function lockFolder(folder: string, clock: Clock): Promise<DirLock>
   }
 }
 
-async function readIfThere(file: string): Promise<string | null> {
-  try {
-    return (await readFile(file, 'utf8')).trim()
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return null
-    throw error
-  }
-}
-
 function unusable(folder: string, cause: unknown): AppError {
   const { errcode } = cause as { errcode?: unknown }
   const kind = typeof errcode === 'number' && SQLITE_NO_SPACE.includes(errcode & 0xff) ? 'no-space' : 'usage'
@@ -75,10 +67,5 @@ function unusable(folder: string, cause: unknown): AppError {
 }
 
 async function isLink(path: string): Promise<boolean> {
-  try {
-    return (await lstat(path)).isSymbolicLink()
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return false
-    throw error
-  }
+  return (await ifThere(lstat(path)))?.isSymbolicLink() === true
 }

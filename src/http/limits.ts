@@ -23,6 +23,11 @@ export const DESCRIPTORS_RESERVED = 1_024
 /** Longer than any path of a file in a repository (4096 bytes), percent-encoded. */
 export const PARAM_LENGTH_MAX = 16_384
 
+/** Requests before the first byte of their answers; more of them make each turn of the event loop longer, nothing faster. */
+export const INSIDE_MAX = 24
+/** One that takes longer (an upload, a job) keeps no other out. */
+export const INSIDE_MS = 100
+
 /**
  * A transfer may take hours, but not stand still or crawl: in each window the other side sends, or takes, at least so
  * much, or its connection ends. 1 KiB/s is far below what anybody waits for; Node's own limit on the whole request would

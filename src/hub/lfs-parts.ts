@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { AppError } from '../base/app-error.ts'
 import { makeFolder, writeFully } from '../base/atomic-file.ts'
 import type { Clock } from '../base/clock.ts'
+import { ifThere } from '../base/if-there.ts'
 import type { LfsGrant } from './lfs-signature.ts'
 
 export const PARTS_MAX = 10_000
@@ -134,13 +135,7 @@ async function* all(paths: readonly string[]): AsyncGenerator<Uint8Array> {
 }
 
 async function sizeOf(path: string): Promise<number | null> {
-  return stat(path).then(
-    ({ size }) => size,
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return null
-      throw error
-    },
-  )
+  return (await ifThere(stat(path)))?.size ?? null
 }
 
 /** One upload of one account; says nothing about it. */

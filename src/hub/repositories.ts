@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto'
 import { open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { makeFolder, syncFolder } from '../base/atomic-file.ts'
+import { ifThere } from '../base/if-there.ts'
 import { Semaphore } from '../base/semaphore.ts'
 import type { GitCommand } from '../git/git-command.ts'
 import { Repository } from '../git/repository.ts'
@@ -65,13 +66,13 @@ export class Repositories {
   }
 
   async has(id: RepoId): Promise<boolean> {
-    return (await stat(this.#pathOf(id)).catch(ifMissing)) !== null
+    return (await ifThere(stat(this.#pathOf(id)))) !== null
   }
 
   /** Gives the folder another name, durably; false when there is none under the first. Writers have been waited for. */
   async move(record: RepoRecord, to: RepoId): Promise<boolean> {
     const [before, after] = [this.#pathOf(record), this.#pathOf(to)]
-    if ((await stat(before).catch(ifMissing)) === null) return false
+    if ((await ifThere(stat(before))) === null) return false
     await makeFolder(dirname(after))
     if (before.toLowerCase() !== after.toLowerCase()) await this.#discard(after)
     await rename(before, after)
@@ -114,7 +115,7 @@ export class Repositories {
   }
 
   async #discard(path: string): Promise<void> {
-    if ((await stat(path).catch(ifMissing)) === null) return
+    if ((await ifThere(stat(path))) === null) return
     const trash = join(this.#folder, 'tmp', randomUUID())
     await makeFolder(dirname(trash))
     await rename(path, trash)
@@ -130,11 +131,6 @@ export class Repositories {
 /** Below the folder of all repositories. */
 export function repositoryFolder({ type, namespace, name }: RepoId): string {
   return join(`${type}s`, namespace, `${name}.git`)
-}
-
-function ifMissing(error: NodeJS.ErrnoException): null {
-  if (error.code === 'ENOENT') return null
-  throw error
 }
 
 /** Flushes every file and folder of a small tree. */

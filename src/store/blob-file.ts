@@ -1,7 +1,7 @@
 /** Reads and writes the file of one blob: segments, then their table. Knows no names and no locks. */
 import { type FileHandle, open, readFile, rename, stat } from 'node:fs/promises'
-import { systemCode } from '../base/app-error.ts'
 import { writeFully } from '../base/atomic-file.ts'
+import { ifThere } from '../base/if-there.ts'
 import {
   decodeTrailer,
   encodeTrailer,
@@ -51,15 +51,22 @@ export async function readTable(file: FileHandle, fileLength: number): Promise<S
   return decodeTrailer(await readExactly(file, fileLength - length, length), fileLength)
 }
 
-/** Always `length` bytes: zeros stand for what is missing, and fail their CRC. */
-export async function readExactly(file: FileHandle, position: number, length: number): Promise<Uint8Array> {
-  const bytes = new Uint8Array(length)
+/** Always `length` bytes, at the beginning of `into`: zeros stand for what is missing, and fail their CRC. */
+export async function readExactly(
+  file: FileHandle,
+  position: number,
+  length: number,
+  into: Uint8Array = new Uint8Array(length),
+): Promise<Uint8Array> {
   for (let at = 0; at < length; ) {
-    const { bytesRead } = await file.read(bytes, at, length - at, position + at)
-    if (bytesRead === 0) break
+    const { bytesRead } = await file.read(into, at, length - at, position + at)
+    if (bytesRead === 0) {
+      into.fill(0, at, length)
+      break
+    }
     at += bytesRead
   }
-  return bytes
+  return into.subarray(0, length)
 }
 
 /** Segments of `copy` recorded as damaged, one `COPY NUMBER` a line. */
@@ -84,13 +91,4 @@ export async function sizeIfThere(path: string): Promise<number | null> {
 
 export async function renameIfThere(from: string, to: string): Promise<void> {
   await ifThere(rename(from, to))
-}
-
-async function ifThere<T>(attempt: Promise<T>): Promise<T | null> {
-  try {
-    return await attempt
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return null
-    throw error
-  }
 }

@@ -4,11 +4,12 @@
  */
 import { chmod, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { AppError, systemCode } from '../base/app-error.ts'
+import { AppError } from '../base/app-error.ts'
 import { makeFolder, sweepTemporaryFiles, writeFileAtomically } from '../base/atomic-file.ts'
 import type { Clock } from '../base/clock.ts'
 import { runFiles } from '../base/config.ts'
 import { type DirLock, lockFolder } from '../base/dir-lock.ts'
+import { ifThere } from '../base/if-there.ts'
 import { sizeIfThere } from './blob-file.ts'
 import { isNoSpace, spendReserve } from './space.ts'
 
@@ -60,10 +61,7 @@ async function checkLayout(path: string): Promise<void> {
     throw new AppError('usage', 'RESTORE_UNFINISHED', message)
   }
   const file = join(path, 'layout-version')
-  const text = await readFile(file, 'utf8').catch((error) => {
-    if (systemCode(error) === 'ENOENT') return null
-    throw error
-  })
+  const text = await ifThere(readFile(file, 'utf8'))
   if (text === null) return writeFileAtomically(file, `${LAYOUT_VERSION}\n`)
   const version = Number(text)
   if (Number.isInteger(version) && version >= 1 && version <= LAYOUT_VERSION) return

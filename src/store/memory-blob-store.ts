@@ -70,7 +70,9 @@ export class MemoryBlobStore implements BlobStore {
         await this.quarantine(key, [segment])
         throw blobDamaged(key, segment)
       }
-      yield bytes.slice(Math.max(start, from), Math.min(end, to))
+      const piece = bytes.slice(Math.max(start, from), Math.min(end, to))
+      yield piece
+      if (options.isLent) piece.fill(0)
     }
   }
 

@@ -74,6 +74,25 @@ function wholeBlobs(create: Create): void {
     expect(await readAll(store.open(keyOf('empty')))).toHaveLength(0)
   })
 
+  test('lent pieces, each looked at before the next is asked for, are the same bytes; kept, they are not', async () => {
+    const { store } = await create()
+    const key = keyOf('lent')
+    const segments = Array.from({ length: 40 }, (_, i) => Buffer.alloc(100_000, i + 1))
+    await store.put(key, segmentsOf(...segments))
+    const whole = Buffer.concat(segments)
+    for (const range of [undefined, { start: 150_001, end: 3_900_007 }]) {
+      const copied: Buffer[] = []
+      const kept: Uint8Array[] = []
+      for await (const piece of store.open(key, range, { isLent: true })) {
+        copied.push(Buffer.from(piece))
+        kept.push(piece)
+      }
+      const expected = range === undefined ? whole : whole.subarray(range.start, range.end)
+      expect(Buffer.concat(copied).equals(expected)).toBe(true)
+      expect(Buffer.concat(kept).equals(expected)).toBe(false)
+    }
+  })
+
   test('yields pieces that end where segments end', async () => {
     const { store } = await create()
     const { info } = await store.put(

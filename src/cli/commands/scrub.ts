@@ -26,9 +26,11 @@ export async function run(_args: string[], flags: Flags, io: Io): Promise<void> 
     io.line(
       `${isWhole ? 'checked' : 'stopped after'} ${checked} items, ${formatBytes(bytes)}: ${problemCount} problems`,
     )
-    const healed = from === undefined || problemCount === 0 ? null : await repair(care, { from, problems, io })
-    if (problemCount > 0 && healed !== true) {
-      const message = `${problemCount} stored items are damaged: push their files again, then xorbit scrub --restart`
+    const isHealed = from !== undefined && problemCount > 0 && (await repair(care, { from, problems, io }))
+    if (problemCount > 0 && !(isHealed && problemCount === problems.length)) {
+      const message = isHealed
+        ? `${problemCount} stored items are damaged, and only ${problems.length} were named: the same command with --restart goes on`
+        : `${problemCount} stored items are damaged: push their files again, then xorbit scrub --restart`
       throw new AppError('damaged', 'VERIFY_DIFFERENCES', message, { data: { checked, problems: problemCount } })
     }
     io.event('done', { checked, bytes, problems: problemCount, finished: isWhole })
