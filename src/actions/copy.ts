@@ -13,6 +13,7 @@ import { downloadPlainFile } from '../transfer/download-plain.ts'
 import type { HubClient, TreeFile } from '../transfer/hub-client.ts'
 import { type HubChoice, openHub } from '../transfer/hub-location.ts'
 import { formatRepo } from '../transfer/hub-repo.ts'
+import { pathFilter } from '../transfer/path-filter.ts'
 import { oneOf } from './pull.ts'
 
 /** Of all small files together: a Hub bounds the body of a commit. */
@@ -20,6 +21,9 @@ const SMALL_BYTES_MAX = 256 * 1024 * 1024
 
 export interface CopyOptions extends HubChoice {
   readonly repoType?: RepoType | undefined
+  /** Globs over the source's paths. */
+  readonly include?: readonly string[] | undefined
+  readonly exclude?: readonly string[] | undefined
   readonly message?: string | undefined
   readonly signal?: AbortSignal | undefined
 }
@@ -35,7 +39,7 @@ export async function copyFiles(source: string, target: string, options: CopyOpt
   const hub = await openHub({ ...options, endpoint })
   const folder = await mkdtemp(join(tmpdir(), 'xorbit-'))
   try {
-    const files = await listSource(hub, from, options.signal)
+    const files = await listSource(hub, from, options)
     const isInto = target.endsWith('/') || to.path === null
     const place = (path: string) => targetOf(path, { from: from.path as string, to: to.path, isInto })
     const commit = files.commit
@@ -63,12 +67,15 @@ function targetOf(path: string, { from, to, isInto }: { from: string; to: string
   return path === from ? base : posix.join(base, path.slice(from.length + 1))
 }
 
-async function listSource(hub: HubClient, { repo, revision, path }: ModelRef, signal: AbortSignal | undefined) {
+async function listSource(hub: HubClient, { repo, revision, path }: ModelRef, options: CopyOptions) {
+  const { signal } = options
+  const isWanted = pathFilter({ include: options.include, exclude: options.exclude })
   const commit = await hub.getCommit(repo, revision ?? 'main', signal)
   const list: TreeFile[] = []
   let small = 0
   for await (const file of hub.listFiles(repo, commit, signal)) {
     if (file.path !== path && !file.path.startsWith(`${path}/`)) continue
+    if (!isWanted(file.path)) continue
     list.push(file)
     if (file.sha256 === null) small += file.size
   }

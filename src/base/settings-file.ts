@@ -24,8 +24,13 @@ export function settingsPath(env: Env): string {
 /** By key; empty when there is no file. */
 export async function readSettings(env: Env): Promise<Map<string, string>> {
   const path = settingsPath(env)
+  return parseSettings((await textOf(path)) ?? '', path)
+}
+
+/** By key; `path` is for messages. */
+export function parseSettings(text: string, path: string): Map<string, string> {
   const values = new Map<string, string>()
-  for (const [i, line] of ((await textOf(path)) ?? '').split('\n').entries()) {
+  for (const [i, line] of text.split('\n').entries()) {
     const where = `${path} line ${i + 1}: `
     const entry = parseLine(line, where)
     if (entry === null) continue
@@ -37,8 +42,8 @@ export async function readSettings(env: Env): Promise<Map<string, string>> {
 
 /** Null removes the key. Returns whether anything changed. */
 export async function writeSetting(env: Env, key: string, value: string | null): Promise<boolean> {
-  const setting = getSetting(key)
-  const line = value === null ? null : `${key} = ${formatValue(checkSetting(setting, value), setting.kind)}`
+  getSetting(key)
+  const line = value === null ? null : formatSetting(key, value)
   const path = settingsPath(env)
   const before = (await textOf(path)) ?? ''
   const lines = before === '' ? [] : before.replace(/\n$/, '').split('\n')
@@ -51,6 +56,12 @@ export async function writeSetting(env: Env, key: string, value: string | null):
   await makeFolder(dirname(path), 0o700)
   await writeFileAtomically(path, after, PRIVATE)
   return true
+}
+
+/** The line that sets it. */
+export function formatSetting(key: string, value: string): string {
+  const setting = getSetting(key)
+  return `${key} = ${formatValue(checkSetting(setting, value), setting.kind)}`
 }
 
 function parseLine(line: string, where: string): { key: string; value: string } | null {

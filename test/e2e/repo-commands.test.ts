@@ -66,6 +66,13 @@ test('cp: one file under another name, and into a folder, of the same repository
   expect(commits.map(({ title }) => title)).toContain('once more')
 })
 
+test('cp: of a folder only what the globs leave', async () => {
+  const { copied } = await ok('cp', 'alice/one/sub', 'alice/two/picked/', '--include', '*.txt', '--exclude', 'none*')
+  expect(copied).toBe((await run(['ls', 'alice/one/sub', '--include', '*.txt'])).last.files)
+  expect((await get('/alice/two/resolve/main/picked/sub/small.txt')).body.toString()).toBe('small')
+  expect((await get('/alice/two/resolve/main/picked/sub/large.bin')).status).toBe(404)
+})
+
 test('cp: what is not there, and a repository in place of a file', async () => {
   expect((await run(['cp', 'alice/one/none', 'alice/two/x'])).last).toMatchObject({ code: 'ENTRY_NOT_FOUND', exit: 14 })
   expect((await run(['cp', 'alice/one', 'alice/two'])).last).toMatchObject({ code: 'PATH_MISSING', exit: 2 })

@@ -4,6 +4,7 @@ import { formatHex, parseHex } from '../../src/base/hex.ts'
 import { parseReply } from '../../src/base/http-body.ts'
 import { parseRetryAfter } from '../../src/base/retry.ts'
 import { checkRepoPath } from '../../src/base/safe-path.ts'
+import { formatSetting, parseSettings } from '../../src/base/settings-file.ts'
 import { mintCasToken, readCasToken } from '../../src/cas/cas-token.ts'
 import { formatPointer, parsePointer } from '../../src/git/lfs-pointer.ts'
 import { matches, parsePattern } from '../../src/git/wildmatch.ts'
@@ -137,6 +138,11 @@ export const TEXT_TARGETS: readonly FuzzTarget[] = [
       must(table === null || table.length === FILE_BYTES, 'a table covers its file')
     },
   },
+  textTarget('settings-file', ['endpoint = "https://a.example" # x\nmax-workers = 4\nparanoid = true\n'], (text) => {
+    for (const [key, value] of parseSettings(text, 'file')) {
+      must(parseSettings(formatSetting(key, value), 'file').get(key) === value, 'a setting survives its line')
+    }
+  }),
   planTarget('reconstruction-v2', PLAN_V2, 2),
   planTarget('reconstruction-v1', PLAN_V1, 1),
 ]

@@ -70,7 +70,7 @@ export const TRANSFER_COMMANDS: readonly CommandRow[] = [
     words: 'cp',
     args: '<source> <target>',
     summary: 'copy files on a Hub, also between repositories, in one commit; large files are not sent',
-    flags: [...HUB, REPO[0], ['-m, --message <text>', 'message of the commit']],
+    flags: [...HUB, REPO[0], ...CHOOSE, ['-m, --message <text>', 'message of the commit']],
     load: () => import('../commands/cp.ts'),
   },
   {
