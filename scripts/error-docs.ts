@@ -23,6 +23,10 @@ const NOT_CODES = [
   ...['SIGINT', 'SIGTERM', 'SIGKILL', 'MODULE_NOT_FOUND', 'UND_ERR_HEADERS_OVERFLOW'],
 ]
 
+/** Variables of the environment. */
+const VARIABLE =
+  /^((XORBIT|HF|HUGGING_?FACE|TRANSFORMERS)_[A-Z_]+|HTTPS?_PROXY|SSL_CERT_FILE|REQUESTS_CA_BUNDLE|NODE_EXTRA_CA_CERTS)$/
+
 /** Kinds that no call spells out, with where they come from. */
 const KINDS_ELSEWHERE: Readonly<Record<string, readonly string[]>> = {
   // In an upload it is the sender's fault: cas/accept-xorb.ts.
@@ -36,7 +40,7 @@ const KINDS_ELSEWHERE: Readonly<Record<string, readonly string[]>> = {
 export type Codes = ReadonlyMap<string, ReadonlySet<string>>
 
 export function isCode(word: string): boolean {
-  return !NOT_CODES.includes(word) && !SYSTEM_CODE.test(word)
+  return !NOT_CODES.includes(word) && !SYSTEM_CODE.test(word) && !VARIABLE.test(word)
 }
 
 /** Codes of `sources` with the kinds they are thrown with. */

@@ -79,9 +79,9 @@ async function askHealth(http: HttpClient, endpoint: string, signal: AbortSignal
   try {
     return await http.json({ url: `${endpoint}/health`, ...common })
   } catch (error) {
-    const isAnswer = error instanceof AppError && typeof error.data.status === 'number'
-    const isOther = error instanceof AppError && error.kind === 'malformed'
-    if (!isAnswer && !isOther && !(error instanceof AppError && error.code === 'REPLY_IS_HTML')) throw error
+    if (!(error instanceof AppError)) throw error
+    const isOther = error.kind === 'malformed' || error.code === 'LOOKS_LIKE_HTML'
+    if (!isOther && typeof error.data.status !== 'number') throw error
     return http.json({ url: `${endpoint}/api/models?limit=1`, ...common })
   }
 }
@@ -125,5 +125,7 @@ function remedyOf({ code, kind, message }: AppError, endpoint: string): string {
   if (kind === 'network' || kind === 'timeout') {
     return `check the network, HTTP(S)_PROXY and the address; is a server running at ${endpoint}?`
   }
-  return kind === 'malformed' || kind === 'not-found' ? 'this is no Hub: correct the endpoint' : 'try again later'
+  return kind === 'malformed' || kind === 'not-found' || code === 'LOOKS_LIKE_HTML'
+    ? 'this is no Hub: correct the endpoint'
+    : 'try again later'
 }

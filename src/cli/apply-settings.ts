@@ -7,10 +7,11 @@ import { readSettings } from '../base/settings-file.ts'
 import type { CommandRow } from './command-row.ts'
 import type { Flags } from './output.ts'
 
+type Row = Pick<CommandRow, 'flags'>
 type MutableEnv = Record<string, string | undefined>
 
 /** Returns the flags with what the settings add; changes `env`. */
-export async function applySettings(row: CommandRow, flags: Flags, env: MutableEnv): Promise<Flags> {
+export async function applySettings(row: Row, flags: Flags, env: MutableEnv): Promise<Flags> {
   const file = await readSettings(env)
   const added: Record<string, string | boolean> = {}
   for (const setting of SETTINGS) {
@@ -34,7 +35,7 @@ function carry({ carrier = '', env: names, kind }: Setting, value: string | unde
 }
 
 interface Target {
-  readonly row: CommandRow
+  readonly row: Row
   readonly flags: Flags
   readonly added: Record<string, string | boolean>
 }

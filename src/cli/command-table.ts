@@ -11,6 +11,19 @@ import { TOOLS_COMMANDS } from './command-tables/tools.ts'
 import { TRANSFER_COMMANDS } from './command-tables/transfer.ts'
 import { XET_COMMANDS } from './command-tables/xet.ts'
 
+/** It says the others, so it stands here. */
+const COMPLETION: CommandRow = {
+  words: 'completion',
+  args: '<shell>',
+  summary: 'a script that completes words and flags in bash, zsh or fish',
+  flags: [],
+  withoutSettings: true,
+  async load() {
+    const { completion } = await import('./commands/completion.ts')
+    return completion(COMMANDS, GROUPS)
+  },
+}
+
 /** In the order of `--help`. */
 export const COMMANDS: readonly CommandRow[] = [
   ...TRANSFER_COMMANDS,
@@ -20,6 +33,7 @@ export const COMMANDS: readonly CommandRow[] = [
   ...CARE_COMMANDS,
   ...XET_COMMANDS,
   ...TOOLS_COMMANDS,
+  COMPLETION,
 ]
 
 /** What the first of two words is about. */

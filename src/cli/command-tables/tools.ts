@@ -54,14 +54,6 @@ export const TOOLS_COMMANDS: readonly CommandRow[] = [
     load: verb('path', () => import('../commands/config.ts')),
   },
   {
-    words: 'completion',
-    args: '<shell>',
-    summary: 'a script that completes words and flags in bash, zsh or fish',
-    flags: [],
-    withoutSettings: true,
-    load: () => import('../commands/completion.ts'),
-  },
-  {
     words: 'bench',
     args: '',
     summary: 'how fast this machine hashes, packs and writes; with --endpoint, how fast a Hub takes and gives',

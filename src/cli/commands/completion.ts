@@ -1,15 +1,20 @@
 /** `xorbit completion bash|zsh|fish`: a script for the shell, made of the command table. */
 import { AppError } from '../../base/app-error.ts'
-import { COMMANDS, GROUPS } from '../command-table.ts'
+import type { CommandRow, Run } from '../command-row.ts'
 import { bashCompletion } from '../completion/bash.ts'
 import { fishCompletion } from '../completion/fish.ts'
-import { completedWords } from '../completion/word-tree.ts'
+import { type CompletedWord, completedWords } from '../completion/word-tree.ts'
 import { zshCompletion } from '../completion/zsh.ts'
-import type { Flags, Io } from '../output.ts'
+import type { Io } from '../output.ts'
 
 const SCRIPTS = { bash: bashCompletion, zsh: zshCompletion, fish: fishCompletion }
 
-export async function run([shell = '']: string[], _flags: Flags, io: Io): Promise<void> {
+/** The command table is given: it names this file. */
+export function completion(rows: readonly CommandRow[], groups: Readonly<Record<string, string>>): { run: Run } {
+  return { run: (args, _flags, io) => runCompletion(args, completedWords(rows, groups), io) }
+}
+
+async function runCompletion([shell = '']: string[], words: readonly CompletedWord[], io: Io): Promise<void> {
   const make = Object.entries(SCRIPTS).find(([name]) => name === shell)?.[1]
   if (make === undefined) {
     throw new AppError(
@@ -18,7 +23,7 @@ export async function run([shell = '']: string[], _flags: Flags, io: Io): Promis
       `There is no completion for ${JSON.stringify(shell)}: bash, zsh or fish`,
     )
   }
-  const script = make(completedWords(COMMANDS, GROUPS))
+  const script = make(words)
   io.event('done', { shell, script })
   io.line(script.trimEnd())
 }

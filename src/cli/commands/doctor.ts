@@ -8,12 +8,9 @@ import { AppError } from '../../base/app-error.ts'
 import { homeFolder } from '../../base/config.ts'
 import { createLog } from '../../base/log.ts'
 import { applySettings } from '../apply-settings.ts'
-import type { CommandRow } from '../command-row.ts'
 import type { Flags, Io } from '../output.ts'
 import { countOf, printable } from '../quantities.ts'
 import { hubFlags, textFlag } from '../transfer-flags.ts'
-
-const NO_ROW: CommandRow = { words: 'doctor', args: '', summary: '', flags: [], load: () => import('./doctor.ts') }
 
 export async function run(_args: string[], flags: Flags, io: Io): Promise<void> {
   await settle(flags)
@@ -62,7 +59,7 @@ function byWeight(a: Finding, b: Finding): number {
 /** A broken file of settings is one of the findings, not the end. */
 async function settle(flags: Flags): Promise<void> {
   try {
-    await applySettings(NO_ROW, flags, process.env)
+    await applySettings({ flags: [] }, flags, process.env)
   } catch (error) {
     if (!(error instanceof AppError) || error.kind !== 'usage') throw error
   }

@@ -1,6 +1,5 @@
 /** `xorbit pull REF [FILE…]`. */
-import { pull } from '../../actions/pull.ts'
-import type { FileOutcome } from '../../transfer/progress.ts'
+import { type PullResult, pull } from '../../actions/pull.ts'
 import type { Flags, Io } from '../output.ts'
 import { Progress, progressMode } from '../progress.ts'
 import { countOf, formatBytes, formatSeconds, printable } from '../quantities.ts'
@@ -59,7 +58,7 @@ export async function run([ref = '', ...files]: string[], flags: Flags, io: Io):
 }
 
 /** A table of what is wanted, what is here and what would be fetched. */
-function sayPlan(files: readonly FileOutcome[], here: ReadonlyMap<string, number>, io: Io): void {
+function sayPlan(files: PullResult['files'], here: ReadonlyMap<string, number>, io: Io): void {
   const rows: string[][] = []
   for (const { path, bytes, fileHash, sha256 } of files) {
     const cached = here.get(path) ?? 0

@@ -5,7 +5,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { run } from '../commands/completion.ts'
+import { COMMANDS, GROUPS } from '../command-table.ts'
+import { completion } from '../commands/completion.ts'
 import { createIo } from '../output.ts'
 
 let folder = ''
@@ -19,7 +20,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 async function script(shell: string): Promise<string> {
   let text = ''
   const streams = { stdout: { write: (piece: string) => (text += piece) }, stderr: { write: () => true } }
-  await run([shell], {}, createIo({}, streams, new AbortController().signal))
+  await completion(COMMANDS, GROUPS).run([shell], {}, createIo({}, streams, new AbortController().signal))
   writeFileSync(join(folder, `_xorbit.${shell}`), text)
   return join(folder, `_xorbit.${shell}`)
 }
