@@ -21,6 +21,10 @@ export const CLIENT_MEANINGS: Readonly<Record<string, string>> = {
   DEMO_FILE_DIFFERS: 'In the demo, a file came back with other bytes: a fault of this program. Please report it.',
   DEMO_NOTHING_STORED: 'In the demo, the server stored nothing: a fault of this program. Please report it.',
   DEMO_STEP_FAILED: 'A step of the demo failed. The message has its words.',
+  DISK_FULL:
+    'The disk became full while files came. Free some space and pull again: it goes on from there, nothing comes twice.',
+  DISK_TOO_SMALL:
+    'The disk cannot hold what is to come. The message has both figures: free space, choose another folder, or take fewer files.',
   ENCODING_UNASKED: 'The reply is compressed although it was not asked for. Look for a proxy that changes replies.',
   ENDPOINT_BAD: 'The endpoint is no http or https address. Give `--endpoint https://HOST`, or correct HF_ENDPOINT.',
   FILE_CHANGED: 'A file changed or went away while it was pushed. Push again when nobody writes it.',

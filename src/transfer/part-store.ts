@@ -61,9 +61,12 @@ export class PartStore {
     return openPart(mine, free)
   }
 
-  /** Bytes on the disk for `name` that nobody works on. */
-  async bytesOf(name: string): Promise<number> {
-    return (await this.#abandoned((part) => part === name))[0]?.bytes ?? 0
+  /** Bytes on the disk, by name, that nobody works on: what the next `open` of each finds. */
+  async heldBytes(): Promise<ReadonlyMap<string, number>> {
+    const held = new Map<string, number>()
+    for (const { name, bytes } of await this.#abandoned(() => true))
+      held.set(name, Math.max(bytes, held.get(name) ?? 0))
+    return held
   }
 
   /** Removes what nobody came back for. */
@@ -77,7 +80,7 @@ export class PartStore {
 
   /** Parts without a living owner, the largest first. */
   async #abandoned(isWanted: (name: string) => boolean) {
-    const found: { path: string; bytes: number; writtenMs: number }[] = []
+    const found: { name: string; path: string; bytes: number; writtenMs: number }[] = []
     for (const entry of await listIfThere(this.#folder)) {
       const [name = '', owner = ''] = entry.split('.')
       if (!isWanted(name)) continue
@@ -87,7 +90,7 @@ export class PartStore {
       const state = owner === NOBODY ? 'ended' : await stateOfOwner(owner)
       if (state === 'runs') continue
       if (state === 'unknown' && this.#clock.nowMs() - writtenMs < SILENT_OWNER_MS) continue
-      found.push({ path, bytes: data === null ? 0 : 512 * blocks, writtenMs })
+      found.push({ name, path, bytes: data === null ? 0 : 512 * blocks, writtenMs })
     }
     return found.sort((a, b) => b.bytes - a.bytes)
   }
