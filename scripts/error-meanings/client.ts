@@ -44,6 +44,8 @@ export const CLIENT_MEANINGS: Readonly<Record<string, string>> = {
   LOOKS_LIKE_HTML: 'A web page came in place of data. Log in to the network, or check --endpoint.',
   NAMES_BAD: 'names.json is not what `xorbit xet pack` writes. Remove it, or pack again.',
   NAME_TWICE: 'Two of the files have the same name. Pack them apart.',
+  NODE_TOO_OLD:
+    'A program uses the library on a Node that cannot run it. Run it on the version that the message names.',
   NOTHING_TO_PUSH: 'No file is left to push. Check paths, --include and --exclude.',
   NOT_A_FILE: 'A folder or device was named where a file is needed. Name the files in it.',
   NOT_CONFIRMED: 'Something would be deleted and nobody confirmed it. Answer the question, or give --yes.',

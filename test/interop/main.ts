@@ -7,6 +7,7 @@ import { type Check, runCheck, type Tally } from './check.ts'
 import { runConformance } from './checks/conformance.ts'
 import { crateChecks } from './checks/crate.ts'
 import { damageChecks } from './checks/damage.ts'
+import { foreignCasChecks } from './checks/foreign-cas.ts'
 import { killChecks } from './checks/kill.ts'
 import { restoreChecks } from './checks/restore.ts'
 import { roundTripChecks } from './checks/round-trip.ts'
@@ -33,6 +34,7 @@ for (const makeChecks of [
   killChecks,
   restoreChecks,
   crateChecks,
+  foreignCasChecks,
 ])
   await runAll(makeChecks)
 process.stdout.write(`interop: ${tally.passed} passed, ${tally.failed} failed\n`)
