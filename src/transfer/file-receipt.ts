@@ -1,5 +1,4 @@
 /** Receives one file under a temporary name and gives it its final one only after whoever fills it has proved it. */
-import { randomBytes } from 'node:crypto'
 import { type FileHandle, open, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { AppError, systemCode } from '../base/app-error.ts'
@@ -69,11 +68,6 @@ export async function receiveResumable(
   } finally {
     await (isUseless ? part.discard() : part.release())
   }
-}
-
-/** A name no other process uses, as huggingface_hub makes them. */
-export function incompleteName(path: string): string {
-  return `${path}.${randomBytes(4).toString('hex')}.incomplete`
 }
 
 /** Whether another process went on with the part meanwhile. */

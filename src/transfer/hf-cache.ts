@@ -17,7 +17,7 @@ import { resolveInside } from '../base/safe-path.ts'
 import { ProofRecord, statIfThere } from './content-check.ts'
 import { checkRoom, roomFor } from './disk-room.ts'
 import { contentId } from './download-plain.ts'
-import { type Fill, incompleteName, receiveFile, receiveResumable } from './file-receipt.ts'
+import { type Fill, receiveFile, receiveResumable } from './file-receipt.ts'
 import type { TreeFile } from './hub-client.ts'
 import { cacheFolderName, type HubRepo } from './hub-repo.ts'
 import { PartStore, RESUMABLE_BYTES_MIN } from './part-store.ts'
@@ -132,7 +132,8 @@ class CachePlace implements SnapshotPlace {
     await writeTreeFile(this.#folder, this.#snapshot.commit, this.#snapshot.files)
   }
 
-  async findPresent(file: TreeFile): Promise<string | null> {
+  async findPresent(file: TreeFile, anew = false): Promise<string | null> {
+    if (anew) this.#blobs.add(contentId(file))
     if (!this.#links) return this.#findPlain(file)
     const blob = this.#blob(file)
     if (await this.#isBlobHere(file)) return this.#link(file, blob)
@@ -163,7 +164,7 @@ class CachePlace implements SnapshotPlace {
     const { xetHash } = file
     const shared = file.size < SHARED_BYTES_MIN ? null : this.#shared
     const name = xetHash === null || shared === null ? nameFile : (temp: string) => shared.publish(temp, xetHash, blob)
-    if (file.size < RESUMABLE_BYTES_MIN) await receiveFile(path, incompleteName(blob), fill, name)
+    if (file.size < RESUMABLE_BYTES_MIN) await receiveFile(path, await this.#parts.tempPath(), fill, name)
     else await receiveResumable(path, { parts: this.#parts, content: contentId(file) }, fill, name)
     await this.#proofs?.add(path, this.#links ? contentId(file) : plainKey(file))
     if (!this.#links) return path
@@ -209,7 +210,8 @@ class CachePlace implements SnapshotPlace {
     const path = await this.#folders.readyFor(this.root, file.path)
     if (await this.#proofs?.proves(path, file, plainKey(file), this.#options.signal)) return path
     if (!(await this.#isBlobHere(file))) return null
-    const temp = incompleteName(path)
+    const temp = await this.#parts.tempPath()
+    await this.#folders.make(dirname(temp))
     try {
       await copyFile(this.#blob(file), temp)
       await syncFile(temp)

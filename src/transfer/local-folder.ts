@@ -12,7 +12,7 @@ import { type Clock, systemClock } from '../base/clock.ts'
 import { ProofRecord, statIfThere } from './content-check.ts'
 import { checkRoom, roomFor } from './disk-room.ts'
 import { contentId } from './download-plain.ts'
-import { type Fill, incompleteName, pathTaken, receiveFile, receiveResumable } from './file-receipt.ts'
+import { type Fill, pathTaken, receiveFile, receiveResumable } from './file-receipt.ts'
 import { CACHE_TAG } from './hf-cache.ts'
 import type { TreeFile } from './hub-client.ts'
 import { PartStore, RESUMABLE_BYTES_MIN } from './part-store.ts'
@@ -58,7 +58,6 @@ export class LocalFolder implements SnapshotPlace {
     const { commit, files } = this.#options.snapshot
     await writeTreeFile(this.#notes, commit, files)
     this.#proofs = await ProofRecord.load(join(this.#notes, 'xorbit-proofs.json'))
-    await this.#folders.make(join(this.#notes, 'download'))
   }
 
   async findPresent(file: TreeFile): Promise<string | null> {
@@ -87,7 +86,7 @@ export class LocalFolder implements SnapshotPlace {
       throw pathTaken(error, path)
     })
     const { nameFile } = this.#folders
-    if (file.size < RESUMABLE_BYTES_MIN) await receiveFile(path, this.#tempPath(), fill, nameFile)
+    if (file.size < RESUMABLE_BYTES_MIN) await receiveFile(path, await this.#parts.tempPath(), fill, nameFile)
     else await receiveResumable(path, { parts: this.#parts, content: contentId(file) }, fill, nameFile)
     await this.#proofs?.add(path, proofKey(file))
     await this.#writeNote(file, null)
@@ -111,11 +110,6 @@ export class LocalFolder implements SnapshotPlace {
     return this.#folders.placeOf(this.root, path)
   }
 
-  /** Short, whatever the file's name. */
-  #tempPath(): string {
-    return incompleteName(join(this.#notes, 'download', 'file'))
-  }
-
   /** Leaves a note alone that other tools take for right: of this commit and content, not older than the file. */
   async #writeNote(file: TreeFile, mtimeMs: number | null): Promise<void> {
     const { clock = systemClock, snapshot } = this.#options
@@ -126,7 +120,8 @@ export class LocalFolder implements SnapshotPlace {
     if (isRight && mtimeMs !== null && Number.parseFloat(time) * 1000 >= mtimeMs) return
     const seconds = (clock.nowMs() / 1000).toFixed(6)
     // Not synced: one that a power cut took is written again by the next pull.
-    const temp = this.#tempPath()
+    const temp = await this.#parts.tempPath()
+    await this.#folders.make(dirname(temp))
     await writeFile(temp, `${snapshot.commit}\n${contentId(file)}\n${seconds}\n`, { flag: 'wx' })
     await rename(temp, path)
   }

@@ -1,6 +1,6 @@
 /**
  * Files on their way that outlive the process which fetches them: `NAME.OWNER.RANDOM/{data,journal}`, where NAME says
- * which content and OWNER which process, or nobody.
+ * which content and OWNER which process, or nobody. Small ones, which do not outlive it, are plain files of NAME `temp`.
  *
  * A part has one owner. Who finds that of an ended process takes it over by renaming the folder, which only one can; no
  * lock is needed, so this works on any file system. An owner that cannot be judged (another machine) counts as ended when
@@ -22,6 +22,8 @@ export const RESUMABLE_BYTES_MIN = 4 * 1024 * 1024
 const SILENT_OWNER_MS = 10 * 60_000
 /** Nobody came back for it. */
 const FORGOTTEN_MS = 7 * 24 * 3_600_000
+/** In the place of the content of a file that nobody goes on with. */
+const TEMP = 'temp'
 /** In the place of the owner of a part that was let go. */
 const NOBODY = 'nobody'
 
@@ -69,10 +71,15 @@ export class PartStore {
     return held
   }
 
-  /** Removes what nobody came back for. */
+  /** A new name for a small file on its way; what a killed process leaves under one is swept by the next. */
+  async tempPath(): Promise<string> {
+    return join(this.#folder, `${TEMP}.${await ownerName()}.${randomBytes(8).toString('hex')}`)
+  }
+
+  /** Removes what nobody came back for, and what nobody can go on with. */
   async sweep(): Promise<void> {
-    for (const { path, writtenMs } of await this.#abandoned(() => true)) {
-      if (this.#clock.nowMs() - writtenMs < FORGOTTEN_MS) continue
+    for (const { name, path, writtenMs } of await this.#abandoned(() => true)) {
+      if (name !== TEMP && this.#clock.nowMs() - writtenMs < FORGOTTEN_MS) continue
       const doomed = join(this.#folder, `gone.${randomBytes(8).toString('hex')}`)
       if (await renameIfThere(path, doomed)) await rm(doomed, { recursive: true, force: true })
     }
@@ -154,7 +161,7 @@ async function statIfThere(path: string) {
   try {
     return await lstat(path)
   } catch (error) {
-    if (systemCode(error) === 'ENOENT') return null
+    if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return null
     throw error
   }
 }

@@ -13,8 +13,11 @@ export interface SnapshotPlace {
   /** The folder that holds the files under their own names. */
   readonly root: string
   begin(): Promise<void>
-  /** The file's final path when its content is here already and proved; its name in the snapshot is made. */
-  findPresent(file: TreeFile): Promise<string | null>
+  /**
+   * The file's final path when its content is here already and proved; its name in the snapshot is made. `anew` asks the
+   * disk also for what was not there when this began.
+   */
+  findPresent(file: TreeFile, anew?: boolean): Promise<string | null>
   /** Throws when the disk cannot hold these, none of which is here; what broken attempts left counts. */
   checkRoom(missing: readonly TreeFile[]): Promise<void>
   /** Names what `receive` of this file fills: two that have it in common are not to run at once in one process. */

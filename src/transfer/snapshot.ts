@@ -151,8 +151,8 @@ class Puller {
     }
     try {
       const localPath = await fetchOnce(place.targetOf(file), {
-        find: () => place.findPresent(file),
-        fetch: () => place.receive(file, fill),
+        find: () => place.findPresent(file, true),
+        fetch: async () => (await place.findPresent(file, true)) ?? place.receive(file, fill),
         signal: this.#stop.signal,
       })
       this.#report(index, localPath, source)

@@ -9,6 +9,7 @@ import { crateChecks } from './checks/crate.ts'
 import { damageChecks } from './checks/damage.ts'
 import { foreignCasChecks } from './checks/foreign-cas.ts'
 import { killChecks } from './checks/kill.ts'
+import { oneCacheChecks } from './checks/one-cache.ts'
 import { restoreChecks } from './checks/restore.ts'
 import { roundTripChecks } from './checks/round-trip.ts'
 import { Stand } from './stand.ts'
@@ -35,6 +36,7 @@ for (const makeChecks of [
   restoreChecks,
   crateChecks,
   foreignCasChecks,
+  oneCacheChecks,
 ])
   await runAll(makeChecks)
 process.stdout.write(`interop: ${tally.passed} passed, ${tally.failed} failed\n`)
