@@ -106,7 +106,8 @@ export const CLIENT_MEANINGS: Readonly<Record<string, string>> = {
   TOOK_TOO_LONG: 'The whole request took longer than it may. Try again, or give it more time.',
   TOO_LARGE: 'The server says that the request is too large (413). Push fewer or smaller files at once.',
   UNAUTHORIZED: 'The server does not accept the token (401). Run `xorbit auth login`, or give --token.',
-  UPLOAD_FILE_STATE: 'A file of a push was used before it was read, or after: a fault of this program. Please report it.',
+  UPLOAD_FILE_STATE:
+    'A file of a push was used before it was read, or after: a fault of this program. Please report it.',
   UPSTREAM_BUSY: 'The server is busy or stopping (503). It was tried again several times; try later.',
   UPSTREAM_FAILED: 'The server failed (5xx). It was tried again several times; try later.',
   UPSTREAM_FULL: 'The server has no space left (507). Its owner must make some; nothing is tried again until then.',
