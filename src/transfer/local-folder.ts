@@ -6,9 +6,10 @@
 
 import { readFile, rename, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { AppError, systemCode } from '../base/app-error.ts'
+import { AppError } from '../base/app-error.ts'
 import { makeFolder, writeFileAtomically } from '../base/atomic-file.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
+import { ifThere } from '../base/if-there.ts'
 import { ProofRecord, statIfThere } from './content-check.ts'
 import { checkRoom, roomFor } from './disk-room.ts'
 import { contentId } from './download-plain.ts'
@@ -115,7 +116,8 @@ export class LocalFolder implements SnapshotPlace {
     const { clock = systemClock, snapshot } = this.#options
     if (Buffer.byteLength(basename(file.path)) > NOTED_NAME_BYTES_MAX) return
     const path = await this.#folders.readyFor(join(this.#notes, 'download'), `${file.path}.metadata`)
-    const [commit, etag, time = ''] = mtimeMs === null ? [] : ((await readIfThere(path)) ?? '').split('\n')
+    const [commit, etag, time = ''] =
+      mtimeMs === null ? [] : ((await ifThere(readFile(path, 'utf8'))) ?? '').split('\n')
     const isRight = commit === snapshot.commit && etag === contentId(file)
     if (isRight && mtimeMs !== null && Number.parseFloat(time) * 1000 >= mtimeMs) return
     const seconds = (clock.nowMs() / 1000).toFixed(6)
@@ -130,15 +132,6 @@ export class LocalFolder implements SnapshotPlace {
 /** One content may lie under many names here, each a file of its own. */
 function proofKey(file: TreeFile): string {
   return `${contentId(file)} ${file.path}`
-}
-
-async function readIfThere(path: string): Promise<string | null> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return null
-    throw error
-  }
 }
 
 async function writeOnce(path: string, content: string): Promise<void> {

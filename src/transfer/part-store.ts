@@ -14,6 +14,7 @@ import { join } from 'node:path'
 import { AppError, systemCode } from '../base/app-error.ts'
 import { makeFolder } from '../base/atomic-file.ts'
 import type { Clock } from '../base/clock.ts'
+import { ifThere } from '../base/if-there.ts'
 import { ownerName, stateOfOwner } from '../base/process-owner.ts'
 
 /** A smaller file is begun anew: keeping track of it costs more than its bytes. */
@@ -88,12 +89,12 @@ export class PartStore {
   /** Parts without a living owner, the largest first. */
   async #abandoned(isWanted: (name: string) => boolean) {
     const found: { name: string; path: string; bytes: number; writtenMs: number }[] = []
-    for (const entry of await listIfThere(this.#folder)) {
+    for (const entry of (await ifThere(readdir(this.#folder))) ?? []) {
       const [name = '', owner = ''] = entry.split('.')
       if (!isWanted(name)) continue
       const path = join(this.#folder, entry)
-      const data = await statIfThere(join(path, 'data'))
-      const { mtimeMs: writtenMs = 0, blocks = 0 } = data ?? (await statIfThere(path)) ?? {}
+      const data = await ifThere(lstat(join(path, 'data')))
+      const { mtimeMs: writtenMs = 0, blocks = 0 } = data ?? (await ifThere(lstat(path))) ?? {}
       const state = owner === NOBODY ? 'ended' : await stateOfOwner(owner)
       if (state === 'runs') continue
       if (state === 'unknown' && this.#clock.nowMs() - writtenMs < SILENT_OWNER_MS) continue
@@ -122,7 +123,7 @@ async function openPart(folder: string, free: string): Promise<Part> {
     await close()
     await rm(folder, { recursive: true, force: true })
   }
-  const isThere = async () => (await statIfThere(dataPath)) !== null
+  const isThere = async () => (await ifThere(lstat(dataPath))) !== null
   return { data, journal, dataPath, isThere, release, discard }
 }
 
@@ -144,24 +145,6 @@ async function renameIfThere(from: string, to: string): Promise<boolean> {
     return true
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return false
-    throw error
-  }
-}
-
-async function listIfThere(folder: string): Promise<string[]> {
-  try {
-    return await readdir(folder)
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return []
-    throw error
-  }
-}
-
-async function statIfThere(path: string) {
-  try {
-    return await lstat(path)
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return null
     throw error
   }
 }
