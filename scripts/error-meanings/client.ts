@@ -21,6 +21,10 @@ export const CLIENT_MEANINGS: Readonly<Record<string, string>> = {
   DEMO_FILE_DIFFERS: 'In the demo, a file came back with other bytes: a fault of this program. Please report it.',
   DEMO_NOTHING_STORED: 'In the demo, the server stored nothing: a fault of this program. Please report it.',
   DEMO_STEP_FAILED: 'A step of the demo failed. The message has its words.',
+  DISK_FULL:
+    'The disk became full while files came. Free some space and pull again: it goes on from there, nothing comes twice.',
+  DISK_TOO_SMALL:
+    'The disk cannot hold what is to come. The message has both figures: free space, choose another folder, or take fewer files.',
   ENCODING_UNASKED: 'The reply is compressed although it was not asked for. Look for a proxy that changes replies.',
   ENDPOINT_BAD: 'The endpoint is no http or https address. Give `--endpoint https://HOST`, or correct HF_ENDPOINT.',
   FILE_CHANGED: 'A file changed or went away while it was pushed. Push again when nobody writes it.',
@@ -40,6 +44,8 @@ export const CLIENT_MEANINGS: Readonly<Record<string, string>> = {
   LOOKS_LIKE_HTML: 'A web page came in place of data. Log in to the network, or check --endpoint.',
   NAMES_BAD: 'names.json is not what `xorbit xet pack` writes. Remove it, or pack again.',
   NAME_TWICE: 'Two of the files have the same name. Pack them apart.',
+  NODE_TOO_OLD:
+    'A program uses the library on a Node that cannot run it. Run it on the version that the message names.',
   NOTHING_TO_PUSH: 'No file is left to push. Check paths, --include and --exclude.',
   NOT_A_FILE: 'A folder or device was named where a file is needed. Name the files in it.',
   NOT_CONFIRMED: 'Something would be deleted and nobody confirmed it. Answer the question, or give --yes.',
@@ -100,6 +106,8 @@ export const CLIENT_MEANINGS: Readonly<Record<string, string>> = {
   TOOK_TOO_LONG: 'The whole request took longer than it may. Try again, or give it more time.',
   TOO_LARGE: 'The server says that the request is too large (413). Push fewer or smaller files at once.',
   UNAUTHORIZED: 'The server does not accept the token (401). Run `xorbit auth login`, or give --token.',
+  UPLOAD_FILE_STATE:
+    'A file of a push was used before it was read, or after: a fault of this program. Please report it.',
   UPSTREAM_BUSY: 'The server is busy or stopping (503). It was tried again several times; try later.',
   UPSTREAM_FAILED: 'The server failed (5xx). It was tried again several times; try later.',
   UPSTREAM_FULL: 'The server has no space left (507). Its owner must make some; nothing is tried again until then.',

@@ -8,6 +8,7 @@ import { cancelled } from '../base/retry.ts'
 import { checkPathHere } from '../base/safe-path.ts'
 import type { RepoType } from '../hub/repo-id.ts'
 import { parseModelRef } from '../models/model-ref.ts'
+import { explainFull } from '../transfer/disk-room.ts'
 import { HfCache } from '../transfer/hf-cache.ts'
 import { hfHome, isOffline, isOn } from '../transfer/hf-home.ts'
 import type { HubClient, TreeFile } from '../transfer/hub-client.ts'
@@ -18,8 +19,6 @@ import { pathFilter } from '../transfer/path-filter.ts'
 import type { FileOutcome, OnProgress } from '../transfer/progress.ts'
 import { getListing, pullFiles } from '../transfer/snapshot.ts'
 import type { SnapshotPlace } from '../transfer/snapshot-place.ts'
-
-const WORKERS = 8
 
 export interface PullOptions extends HubChoice {
   /** NS/NAME, NS/NAME@REVISION, hf://… or an address. */
@@ -82,22 +81,34 @@ async function pullFrom(hub: HubClient, options: PullOptions, target: Target, st
   const { repo, revision, cache } = target
   const { signal, onProgress = () => undefined, env = process.env, clock = systemClock } = options
   const commit = await hub.getCommit(repo, revision, signal)
-  const listing = (await cache.findTree(commit)) ?? (await getListing(hub, repo, commit, signal))
+  const listing = (await findListing(options, cache, commit)) ?? (await getListing(hub, repo, commit, signal))
   const files = await choose(options, target, commit, listing)
   onProgress(planEvent(files))
   const place = placeOf(options, cache, { revision, commit, files: listing })
   const seconds = () => (clock.monotonicMs() - startMs) / 1000
   if (options.dryRun) return planPull(commit, place, files, seconds)
-  await place.begin()
-  const workers = options.maxWorkers ?? WORKERS
+  await place.begin().catch((error: unknown) => {
+    throw explainFull(error, place.root)
+  })
+  const workers = options.maxWorkers
   const useXet = !isOn(env.HF_HUB_DISABLE_XET)
+  let outcomes: FileOutcome[]
   try {
-    const outcomes = await pullFiles({ hub, repo, commit, files, place, workers, useXet, onProgress, signal })
-    await place.finish()
-    return resultOf(commit, place, outcomes, seconds())
-  } finally {
-    await place.keepProofs()
+    outcomes = await pullFiles({ hub, repo, commit, files, place, workers, useXet, onProgress, signal })
+  } catch (error) {
+    // What was proved spares work next time; why the pull failed is what is to be told.
+    await place.keepProofs().catch((late: unknown) => late)
+    throw error
   }
+  await place.keepProofs()
+  await place.finish()
+  return resultOf(commit, place, outcomes, seconds())
+}
+
+/** The commit's listing as an earlier pull, or another tool, left it where the files go; a commit never changes. */
+async function findListing({ localDir }: PullOptions, cache: HfCache, commit: string): Promise<TreeFile[] | null> {
+  const near = localDir === undefined ? null : await LocalFolder.findTree(resolve(localDir), commit)
+  return near ?? cache.findTree(commit)
 }
 
 /** From the cache alone: no socket is opened, and a snapshot counts only when its listing says it is whole. */
@@ -147,7 +158,8 @@ async function choose(options: PullOptions, target: Target, commit: string, list
 function cacheOf({ cacheDir, paranoid, signal }: PullOptions, env: Env, repo: HubRepo): HfCache {
   const cache = cacheDir === undefined ? hfHome(env).hubCache : resolve(cacheDir)
   const shared = !isOn(env.HF_HUB_DISABLE_SHARED_BLOBS) && !isOn(env.HF_HUB_DISABLE_XET)
-  return new HfCache({ cache, repo, shared, paranoid, signal })
+  const links = !isOn(env.HF_HUB_DISABLE_SYMLINKS)
+  return new HfCache({ cache, repo, shared, links, paranoid, signal })
 }
 
 function placeOf(options: PullOptions, cache: HfCache, snapshot: Parameters<HfCache['place']>[0]): SnapshotPlace {

@@ -50,6 +50,24 @@ test.each([
 })
 
 test.each([
+  ['bytes-of-no-range', true],
+  ['no-content-range', false],
+  ['other-range', false],
+  ['range-ignored', false],
+  ['length-less-than-sent', false],
+])('for bytes that are proved anyhow an answer counts by its length: %s', async (fault, isTaken) => {
+  const read = async () => {
+    const parts: Uint8Array[] = []
+    const request = { url: `${origin.url}/fault/${fault}`, unnamedRange: true }
+    for await (const part of client.range(request, { start: 0, end: 40 })) parts.push(part)
+    return Buffer.concat(parts)
+  }
+  if (isTaken) expect(await read()).toEqual(Buffer.from(THING.subarray(0, 40)))
+  else await expect(read()).rejects.toMatchObject({ code: 'RANGE_REPLY_WRONG' })
+  await expect(readRange(`/fault/${fault}`)).rejects.toMatchObject({ code: 'RANGE_REPLY_WRONG' })
+})
+
+test.each([
   ['headers-of-1-mib', 'malformed', 'REPLY_HEADERS_TOO_LARGE'],
   ['json-100000-deep', 'malformed', 'JSON_TOO_DEEP'],
   ['json-cut', 'malformed', 'JSON_MALFORMED'],

@@ -65,6 +65,8 @@ export interface HttpRequest {
   readonly signal?: AbortSignal | undefined
   /** Statuses of 400 and above that are answers here, not errors. */
   readonly accept?: readonly number[] | undefined
+  /** Of `range`: an answer that does not say which range it is counts by its length. For bytes that are proved anyhow. */
+  readonly unnamedRange?: boolean | undefined
 }
 
 export interface HttpReply {
@@ -144,7 +146,7 @@ export class HttpClient {
     const reply = await this.#attempt({ ...request, headers })
     const wanted = range.end - range.start
     try {
-      await checkRange(reply, range)
+      if (request.unnamedRange !== true || !isUnnamed(reply, range)) await checkRange(reply, range)
       let got = 0
       for await (const piece of reply.body) {
         got += piece.length
@@ -362,6 +364,16 @@ export function pieces(bytes: Uint8Array, length = 256 * 1024): () => AsyncItera
   return async function* () {
     for (let at = 0; at < bytes.length; at += length) yield bytes.subarray(at, at + length)
   }
+}
+
+/** Some stores cut the range that was asked for and do not name it: by its length it can be no other, nor the whole. */
+function isUnnamed({ status, length, header }: HttpReply, range: ByteRange): boolean {
+  if (
+    header('content-range') !== undefined ||
+    !/^(application|binary)\/octet-stream/.test(header('content-type') ?? '')
+  )
+    return false
+  return (status === 206 || status === 200) && length === range.end - range.start
 }
 
 async function checkRange(reply: HttpReply, range: ByteRange): Promise<void> {

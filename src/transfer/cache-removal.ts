@@ -23,7 +23,6 @@ import {
   namesIn,
   scanRepo,
 } from './cache-scan.ts'
-import { incompleteName } from './file-receipt.ts'
 import { findReferences, sweepSharedBlob } from './shared-blob-care.ts'
 
 export interface Removal {
@@ -119,7 +118,8 @@ export async function removeBlobs(repoFolder: string, blobs: readonly CachedBlob
   const aside: { readonly path: string; readonly temp: string; readonly name: string }[] = []
   for (const { path, name } of blobs) {
     if (linked.has(name)) continue
-    const temp = incompleteName(path)
+    // Named as other tools name what is not whole: nobody takes it for a blob.
+    const temp = `${path}.${randomBytes(4).toString('hex')}.incomplete`
     if (await renameIfThere(path, temp)) aside.push({ path, temp, name })
   }
   const linkedNow = aside.length === 0 ? linked : await linkedBlobs(repoFolder)

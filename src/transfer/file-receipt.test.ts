@@ -6,7 +6,7 @@ import { splitmix64 } from '../../test/vectors/recipe.ts'
 import { AppError } from '../base/app-error.ts'
 import { systemClock } from '../base/clock.ts'
 import { chunkHash, type XorbHash } from '../xet/hash.ts'
-import { incompleteName, receiveFile, receiveResumable } from './file-receipt.ts'
+import { receiveFile, receiveResumable } from './file-receipt.ts'
 import { OrderedCheck } from './ordered-check.ts'
 import { PartStore } from './part-store.ts'
 
@@ -16,7 +16,7 @@ beforeEach(async () => {
 })
 afterEach(() => rm(folder, { recursive: true }))
 
-const receive = (path: string, temp = incompleteName(path)) =>
+const receive = (path: string, temp = `${path}.temp`) =>
   receiveFile(path, temp, async ({ file }) => {
     await file.writeFile('new')
   })
@@ -40,7 +40,7 @@ test('a folder where the file should be is left alone, and so is a file where it
 
 test('a filling that fails leaves nothing', async () => {
   const path = join(folder, 'file')
-  const failing = receiveFile(path, incompleteName(path), async ({ file }) => {
+  const failing = receiveFile(path, `${path}.temp`, async ({ file }) => {
     await file.write('half')
     throw new RangeError('x')
   })

@@ -1,5 +1,4 @@
 /** Receives one file under a temporary name and gives it its final one only after whoever fills it has proved it. */
-import { randomBytes } from 'node:crypto'
 import { type FileHandle, open, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { AppError, systemCode } from '../base/app-error.ts'
@@ -18,13 +17,11 @@ export type Fill = (incoming: Incoming) => Promise<void>
 /** Gives the synced file its final name. */
 export type NameFile = (temp: string, path: string) => Promise<void>
 
-/** When `fill` throws nothing is left. */
+/** When `fill` throws nothing is left. The folder of `path` must exist unless the temporary name lies in it. */
 export async function receiveFile(path: string, temp: string, fill: Fill, name: NameFile = nameFile): Promise<void> {
   let made = false
   try {
-    await makeFolder(dirname(temp))
-    await makeFolder(dirname(path))
-    const file = await open(temp, 'wx+', 0o666)
+    const file = await openNew(temp)
     made = true
     try {
       await fill({ file, journal: null })
@@ -33,10 +30,21 @@ export async function receiveFile(path: string, temp: string, fill: Fill, name: 
       await file.close()
     }
     await name(temp, path)
+    made = false
   } catch (error) {
     throw pathTaken(error, path)
   } finally {
     if (made) await rm(temp, { force: true })
+  }
+}
+
+async function openNew(temp: string): Promise<FileHandle> {
+  try {
+    return await open(temp, 'wx+', 0o666)
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') throw error
+    await makeFolder(dirname(temp))
+    return open(temp, 'wx+', 0o666)
   }
 }
 
@@ -47,7 +55,6 @@ export async function receiveResumable(
   fill: Fill,
   name: NameFile = nameFile,
 ): Promise<void> {
-  await makeFolder(dirname(path))
   const part = await parts.open(content)
   let isUseless = false
   try {
@@ -63,11 +70,6 @@ export async function receiveResumable(
   }
 }
 
-/** A name no other process uses, as huggingface_hub makes them. */
-export function incompleteName(path: string): string {
-  return `${path}.${randomBytes(4).toString('hex')}.incomplete`
-}
-
 /** Whether another process went on with the part meanwhile. */
 async function isTaken({ data, isThere }: Part, error: unknown): Promise<boolean> {
   return systemCode(error) === 'ENOENT' && (await data.stat()).nlink > 0 && !(await isThere())
@@ -78,7 +80,8 @@ function taken(path: string, cause: unknown): AppError {
   return new AppError('conflict', 'PART_TAKEN', message, { cause })
 }
 
-function pathTaken(error: unknown, path: string): unknown {
+/** Says that something else has the name; other errors as they were. */
+export function pathTaken(error: unknown, path: string): unknown {
   if (!['EISDIR', 'ENOTDIR', 'EEXIST', 'ENOTEMPTY'].includes(systemCode(error) ?? '')) return error
   const message = `${path} cannot be written: a folder is where the file should be, or a file where its folder should`
   return new AppError('conflict', 'PATH_TAKEN', message, { cause: error })

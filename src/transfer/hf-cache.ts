@@ -4,23 +4,26 @@
  * models--NS--NAME/{refs/REV, blobs/ETAG, snapshots/COMMIT/PATH -> blob, trees/COMMIT.json, .no_exist/COMMIT/PATH}.
  * A blob gets its name only from a proved file; a found blob counts after a proof of its own (content-check.ts). Names of
  * blobs are digests, so nothing that a Hub says becomes a path but through safe-path. Other tools' locks guard against
- * double work only: unique temporary names and renames make concurrent pulls safe without them.
+ * double work only: unique temporary names and renames make concurrent pulls safe without them. Where there are no
+ * symbolic links a file lies under its own name in the snapshot, and a blob that is there is copied.
  */
 
-import { copyFile, readFile, readlink, rm } from 'node:fs/promises'
+import { copyFile, open, readdir, readFile, readlink, rm } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { systemCode } from '../base/app-error.ts'
-import { makeFolder, nameFile, writeFileAtomically } from '../base/atomic-file.ts'
+import { makeFolder, writeFileAtomically } from '../base/atomic-file.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { resolveInside } from '../base/safe-path.ts'
 import { ProofRecord, statIfThere } from './content-check.ts'
+import { checkRoom, roomFor } from './disk-room.ts'
 import { contentId } from './download-plain.ts'
-import { type Fill, incompleteName, receiveFile, receiveResumable } from './file-receipt.ts'
+import { type Fill, receiveFile, receiveResumable } from './file-receipt.ts'
 import type { TreeFile } from './hub-client.ts'
 import { cacheFolderName, type HubRepo } from './hub-repo.ts'
 import { PartStore, RESUMABLE_BYTES_MIN } from './part-store.ts'
-import { replaceLink, SharedBlobs, sharedPath } from './shared-blobs.ts'
+import { replaceLink, SharedBlobs, sharedPath, takesLinks } from './shared-blobs.ts'
 import type { FileHere, Snapshot, SnapshotPlace } from './snapshot-place.ts'
+import { TouchedFolders } from './touched-folders.ts'
 import { findTreeFile, writeTreeFile } from './tree-file.ts'
 
 /** A smaller file is not worth sharing: its link, its list of references and its folder cost more than its bytes. */
@@ -41,6 +44,8 @@ export interface HfCacheOptions {
   readonly shared: boolean
   /** Hash what is here, whatever was proved before. */
   readonly paranoid?: boolean | undefined
+  /** False: no symbolic links, even where the disk takes them. */
+  readonly links?: boolean
   readonly signal?: AbortSignal | undefined
   readonly clock?: Clock | undefined
 }
@@ -99,11 +104,15 @@ class CachePlace implements AdoptingPlace {
   readonly #options: HfCacheOptions
   readonly #folder: string
   readonly #snapshot: Snapshot
-  /** Known to be there. */
-  readonly #folders = new Set<string>()
+  readonly #folders = new TouchedFolders()
   readonly #parts: PartStore
+  /** Names in `blobs` when this began, and ours since: others are not looked for. */
+  readonly #blobs = new Set<string>()
+  #links = true
   #proofs: ProofRecord | null = null
   #shared: SharedBlobs | null = null
+  /** What broken attempts left, for `look`. */
+  #held: ReadonlyMap<string, number> | null = null
 
   constructor(options: HfCacheOptions, folder: string, snapshot: Snapshot) {
     this.#options = options
@@ -115,17 +124,18 @@ class CachePlace implements AdoptingPlace {
 
   async look(file: TreeFile): Promise<FileHere> {
     const { cache, shared, signal } = this.#options
-    const proofs = await this.#loadProofs()
+    this.#proofs ??= await this.#loadProofs()
     const paths = [this.#blob(file)]
     if (shared && file.xetHash !== null && file.sha256 !== null) paths.push(sharedPath(cache, file.xetHash))
     for (const path of paths) {
-      if (await proofs.proves(path, file, contentId(file), signal)) return { isWhole: true, bytes: file.size }
+      if (await this.#proofs.proves(path, file, contentId(file), signal)) return { isWhole: true, bytes: file.size }
     }
-    return { isWhole: false, bytes: Math.min(await this.#parts.bytesOf(contentId(file)), file.size) }
+    this.#held ??= await this.#parts.heldBytes()
+    return { isWhole: false, bytes: Math.min(this.#held.get(contentId(file)) ?? 0, file.size) }
   }
 
   async begin(): Promise<void> {
-    const { cache, shared } = this.#options
+    const { cache, shared, links = true } = this.#options
     await makeFolder(cache)
     // Files come into these folders by many ways: none may lead elsewhere.
     for (const name of ['blobs', 'refs', 'trees', `snapshots/${this.#snapshot.commit}`]) {
@@ -133,49 +143,74 @@ class CachePlace implements AdoptingPlace {
     }
     const tag = join(cache, 'CACHEDIR.TAG')
     if ((await statIfThere(tag)) === null) await writeFileAtomically(tag, CACHE_TAG)
-    this.#shared = shared ? await SharedBlobs.open(cache) : null
+    const blobs = join(this.#folder, 'blobs')
+    await this.#folders.make(blobs)
+    for (const name of await readdir(blobs)) this.#blobs.add(name)
+    this.#links = links && (await takesLinks(blobs))
+    this.#shared = shared && this.#links ? await SharedBlobs.open(cache, this.#folders) : null
     this.#proofs = await this.#loadProofs()
     await this.#parts.sweep()
     await writeTreeFile(this.#folder, this.#snapshot.commit, this.#snapshot.files)
   }
 
-  async findPresent(file: TreeFile): Promise<string | null> {
+  async findPresent(file: TreeFile, anew = false): Promise<string | null> {
+    if (anew) this.#blobs.add(contentId(file))
+    if (!this.#links) return this.#findPlain(file)
     const blob = this.#blob(file)
+    if (await this.#isBlobHere(file)) return this.#link(file, blob)
+    const { xetHash } = file
+    if (this.#shared === null || xetHash === null || file.sha256 === null) return null
     const { signal } = this.#options
-    if (await this.#proofs?.proves(blob, file, contentId(file), signal)) return this.#name(file, blob)
-    if (this.#shared === null || file.xetHash === null || file.sha256 === null) return null
-    if (!(await this.#proofs?.proves(this.#shared.path(file.xetHash), file, contentId(file), signal))) return null
-    await makeFolder(dirname(blob))
-    return (await this.#shared.link(file.xetHash, blob)) ? this.#name(file, blob) : null
+    if (!(await this.#proofs?.proves(this.#shared.path(xetHash), file, contentId(file), signal))) return null
+    if (!(await this.#shared.link(xetHash, blob))) return null
+    this.#blobs.add(contentId(file))
+    return this.#link(file, blob)
+  }
+
+  async checkRoom(missing: readonly TreeFile[]): Promise<void> {
+    const held = await this.#parts.heldBytes()
+    const once = this.#links ? [...new Map(missing.map((file) => [contentId(file), file])).values()] : missing
+    const need = roomFor(once, (file) => held.get(contentId(file)) ?? 0)
+    await checkRoom(this.#folder, need)
+  }
+
+  targetOf(file: TreeFile): string {
+    return this.#blob(file)
   }
 
   async receive(file: TreeFile, fill: Fill): Promise<string> {
     const blob = this.#blob(file)
+    const path = this.#links ? blob : await this.#folders.readyFor(this.root, file.path)
+    const { nameFile } = this.#folders
     const { xetHash } = file
     const shared = file.size < SHARED_BYTES_MIN ? null : this.#shared
     const name = xetHash === null || shared === null ? nameFile : (temp: string) => shared.publish(temp, xetHash, blob)
-    if (file.size < RESUMABLE_BYTES_MIN) await receiveFile(blob, incompleteName(blob), fill, name)
-    else await receiveResumable(blob, { parts: this.#parts, content: contentId(file) }, fill, name)
-    await this.#proofs?.add(blob, contentId(file))
-    return this.#name(file, blob)
+    if (file.size < RESUMABLE_BYTES_MIN) await receiveFile(path, await this.#parts.tempPath(), fill, name)
+    else await receiveResumable(path, { parts: this.#parts, content: contentId(file) }, fill, name)
+    await this.#proofs?.add(path, this.#links ? contentId(file) : plainKey(file))
+    if (!this.#links) return path
+    this.#blobs.add(contentId(file))
+    return this.#link(file, blob)
   }
 
   async adopt(file: TreeFile, bring: (temp: string) => Promise<void>): Promise<string> {
     const blob = this.#blob(file)
-    const temp = incompleteName(blob)
-    await makeFolder(dirname(blob))
+    const temp = await this.#parts.tempPath()
+    await this.#folders.make(dirname(temp))
     try {
       await bring(temp)
-      await nameFile(temp, blob)
+      await this.#folders.nameFile(temp, blob)
     } finally {
       await rm(temp, { force: true })
     }
     await this.#proofs?.add(blob, contentId(file))
-    return this.#name(file, blob)
+    this.#blobs.add(contentId(file))
+    return this.#link(file, blob)
   }
 
   async finish(): Promise<void> {
     await makeFolder(this.root)
+    await this.#folders.sync()
     const { revision, commit } = this.#snapshot
     if (/^[0-9a-f]{7,40}$/.test(revision) && commit.startsWith(revision)) return
     const ref = await resolveInside(join(this.#folder, 'refs'), revision)
@@ -183,6 +218,7 @@ class CachePlace implements AdoptingPlace {
   }
 
   async keepProofs(): Promise<void> {
+    await this.#folders.sync()
     await this.#proofs?.save()
   }
 
@@ -194,22 +230,43 @@ class CachePlace implements AdoptingPlace {
     return join(this.#folder, 'blobs', contentId(file))
   }
 
-  /** The file's own name in the snapshot: a relative link to its blob, a copy where links are not to be had. */
-  async #name(file: TreeFile, blob: string): Promise<string> {
-    const path = await resolveInside(this.root, file.path)
+  async #isBlobHere(file: TreeFile): Promise<boolean> {
+    if (!this.#blobs.has(contentId(file))) return false
+    return (await this.#proofs?.proves(this.#blob(file), file, contentId(file), this.#options.signal)) === true
+  }
+
+  /** The file's own name in the snapshot: a relative link to its blob. */
+  async #link(file: TreeFile, blob: string): Promise<string> {
+    const path = await this.#folders.readyFor(this.root, file.path)
     const target = relative(dirname(path), blob)
     if ((await linkTarget(path)) === target) return path
-    if (!this.#folders.has(dirname(path))) await makeFolder(dirname(path))
-    this.#folders.add(dirname(path))
-    try {
-      // Not synced: a link lost in a power cut is made again by the next pull.
-      await replaceLink(target, path)
-    } catch (error) {
-      if (systemCode(error) !== 'EPERM' && systemCode(error) !== 'ENOSYS') throw error
-      await copyInto(blob, path)
-    }
+    await replaceLink(target, path)
+    this.#folders.changed(path)
     return path
   }
+
+  /** Without links: the file itself under its own name, or the copy of a blob that another tool brought. */
+  async #findPlain(file: TreeFile): Promise<string | null> {
+    const path = await this.#folders.readyFor(this.root, file.path)
+    if (await this.#proofs?.proves(path, file, plainKey(file), this.#options.signal)) return path
+    if (!(await this.#isBlobHere(file))) return null
+    const temp = await this.#parts.tempPath()
+    await this.#folders.make(dirname(temp))
+    try {
+      await copyFile(this.#blob(file), temp)
+      await syncFile(temp)
+      await this.#folders.nameFile(temp, path)
+    } finally {
+      await rm(temp, { force: true })
+    }
+    // Hashed: the blob may have changed while it was copied.
+    return (await this.#proofs?.proves(path, file, plainKey(file), this.#options.signal)) ? path : null
+  }
+}
+
+/** Without links one content may lie under many names, each a file of its own. */
+function plainKey(file: TreeFile): string {
+  return `${contentId(file)} ${file.path}`
 }
 
 async function linkTarget(path: string): Promise<string | null> {
@@ -221,8 +278,11 @@ async function linkTarget(path: string): Promise<string | null> {
   }
 }
 
-async function copyInto(blob: string, path: string): Promise<void> {
-  const temp = incompleteName(path)
-  await copyFile(blob, temp)
-  await nameFile(temp, path)
+async function syncFile(path: string): Promise<void> {
+  const file = await open(path, 'r+')
+  try {
+    await file.sync()
+  } finally {
+    await file.close()
+  }
 }

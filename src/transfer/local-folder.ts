@@ -4,20 +4,22 @@
  * own record of what we proved still fits it (content-check.ts), else after it was hashed.
  */
 
-import { readFile } from 'node:fs/promises'
-import { basename, join } from 'node:path'
-import { AppError, systemCode } from '../base/app-error.ts'
+import { readFile, rename, writeFile } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { AppError } from '../base/app-error.ts'
 import { makeFolder, writeFileAtomically } from '../base/atomic-file.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
-import { resolveInside } from '../base/safe-path.ts'
+import { ifThere } from '../base/if-there.ts'
 import { ProofRecord, statIfThere } from './content-check.ts'
+import { checkRoom, roomFor } from './disk-room.ts'
 import { contentId } from './download-plain.ts'
-import { type Fill, incompleteName, receiveFile, receiveResumable } from './file-receipt.ts'
+import { type Fill, pathTaken, receiveFile, receiveResumable } from './file-receipt.ts'
 import { CACHE_TAG } from './hf-cache.ts'
 import type { TreeFile } from './hub-client.ts'
 import { PartStore, RESUMABLE_BYTES_MIN } from './part-store.ts'
 import type { FileHere, Snapshot, SnapshotPlace } from './snapshot-place.ts'
-import { writeTreeFile } from './tree-file.ts'
+import { TouchedFolders } from './touched-folders.ts'
+import { findTreeFile, writeTreeFile } from './tree-file.ts'
 
 /** A longer name has no room for the note's ending; our own record serves for it. */
 const NOTED_NAME_BYTES_MAX = 255 - '.metadata'.length
@@ -36,7 +38,10 @@ export class LocalFolder implements SnapshotPlace {
   readonly #options: LocalFolderOptions
   readonly #notes: string
   readonly #parts: PartStore
+  readonly #folders = new TouchedFolders()
   #proofs: ProofRecord | null = null
+  /** What broken attempts left, for `look`. */
+  #held: ReadonlyMap<string, number> | null = null
 
   constructor(options: LocalFolderOptions) {
     this.#options = options
@@ -45,14 +50,20 @@ export class LocalFolder implements SnapshotPlace {
     this.#parts = new PartStore(join(this.#notes, 'xorbit-parts'), options.clock ?? systemClock)
   }
 
+  /** The listing of a commit that an earlier pull into `folder` wrote there. */
+  static findTree(folder: string, commit: string): Promise<TreeFile[] | null> {
+    return findTreeFile(join(folder, '.cache', 'huggingface'), commit)
+  }
+
   async look(file: TreeFile): Promise<FileHere> {
     const path = await this.#placeOf(file)
-    const proofs = await this.#loadProofs()
+    this.#proofs ??= await this.#loadProofs()
     const isFile = (await statIfThere(path))?.isFile() === true
-    if (isFile && (await proofs.proves(path, file, proofKey(file), this.#options.signal))) {
+    if (isFile && (await this.#proofs.proves(path, file, proofKey(file), this.#options.signal))) {
       return { isWhole: true, bytes: file.size }
     }
-    return { isWhole: false, bytes: Math.min(await this.#parts.bytesOf(contentId(file)), file.size) }
+    this.#held ??= await this.#parts.heldBytes()
+    return { isWhole: false, bytes: Math.min(this.#held.get(contentId(file)) ?? 0, file.size) }
   }
 
   async begin(): Promise<void> {
@@ -74,20 +85,36 @@ export class LocalFolder implements SnapshotPlace {
     return path
   }
 
+  async checkRoom(missing: readonly TreeFile[]): Promise<void> {
+    const held = await this.#parts.heldBytes()
+    const need = roomFor(missing, (file) => held.get(contentId(file)) ?? 0)
+    await checkRoom(this.root, need)
+  }
+
+  /** By content: who comes second for another path finds the first one's file and copies it. */
+  targetOf(file: TreeFile): string {
+    return join(this.root, contentId(file))
+  }
+
   async receive(file: TreeFile, fill: Fill): Promise<string> {
     const path = await this.#placeOf(file)
-    if (file.size < RESUMABLE_BYTES_MIN) await receiveFile(path, this.#tempPath(), fill)
-    else await receiveResumable(path, { parts: this.#parts, content: contentId(file) }, fill)
+    await this.#folders.make(dirname(path)).catch((error: unknown) => {
+      throw pathTaken(error, path)
+    })
+    const { nameFile } = this.#folders
+    if (file.size < RESUMABLE_BYTES_MIN) await receiveFile(path, await this.#parts.tempPath(), fill, nameFile)
+    else await receiveResumable(path, { parts: this.#parts, content: contentId(file) }, fill, nameFile)
     await this.#proofs?.add(path, proofKey(file))
     await this.#writeNote(file, null)
     return path
   }
 
   async finish(): Promise<void> {
-    // Every file was noted as it came; a folder has no refs.
+    await this.#folders.sync()
   }
 
   async keepProofs(): Promise<void> {
+    await this.#folders.sync()
     await this.#proofs?.save()
   }
 
@@ -100,41 +127,30 @@ export class LocalFolder implements SnapshotPlace {
       const message = `Path ${JSON.stringify(path.slice(0, 200))} refused: the notes about this folder are kept there`
       throw new AppError('malformed', 'PATH_UNSAFE', message)
     }
-    return resolveInside(this.root, path)
-  }
-
-  /** Short, whatever the file's name. */
-  #tempPath(): string {
-    return incompleteName(join(this.#notes, 'download', 'file'))
+    return this.#folders.placeOf(this.root, path)
   }
 
   /** Leaves a note alone that other tools take for right: of this commit and content, not older than the file. */
   async #writeNote(file: TreeFile, mtimeMs: number | null): Promise<void> {
     const { clock = systemClock, snapshot } = this.#options
     if (Buffer.byteLength(basename(file.path)) > NOTED_NAME_BYTES_MAX) return
-    const path = await resolveInside(join(this.#notes, 'download'), `${file.path}.metadata`)
-    const [commit, etag, time = ''] = mtimeMs === null ? [] : ((await readIfThere(path)) ?? '').split('\n')
+    const path = await this.#folders.readyFor(join(this.#notes, 'download'), `${file.path}.metadata`)
+    const [commit, etag, time = ''] =
+      mtimeMs === null ? [] : ((await ifThere(readFile(path, 'utf8'))) ?? '').split('\n')
     const isRight = commit === snapshot.commit && etag === contentId(file)
     if (isRight && mtimeMs !== null && Number.parseFloat(time) * 1000 >= mtimeMs) return
     const seconds = (clock.nowMs() / 1000).toFixed(6)
-    await receiveFile(path, this.#tempPath(), ({ file: note }) =>
-      note.writeFile(`${snapshot.commit}\n${contentId(file)}\n${seconds}\n`),
-    )
+    // Not synced: one that a power cut took is written again by the next pull.
+    const temp = await this.#parts.tempPath()
+    await this.#folders.make(dirname(temp))
+    await writeFile(temp, `${snapshot.commit}\n${contentId(file)}\n${seconds}\n`, { flag: 'wx' })
+    await rename(temp, path)
   }
 }
 
 /** One content may lie under many names here, each a file of its own. */
 function proofKey(file: TreeFile): string {
   return `${contentId(file)} ${file.path}`
-}
-
-async function readIfThere(path: string): Promise<string | null> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return null
-    throw error
-  }
 }
 
 async function writeOnce(path: string, content: string): Promise<void> {

@@ -97,6 +97,15 @@ test('what nobody came back for is swept, what is young or in use stays', async 
   expect((await readdir(join(folder, 'parts'))).map((entry) => entry.split('.')[2]).sort()).toEqual(['inuse', 'young'])
 })
 
+test('E29 what killed processes left of small files goes at once, that of a living one stays', async () => {
+  const mine = await store.tempPath()
+  await mkdir(join(folder, 'parts'))
+  const left = mine.replace(await ownerName(), await endedOwner())
+  for (const path of [mine, left]) await writeFile(path, 'half')
+  await store.sweep()
+  expect((await readdir(join(folder, 'parts'))).map((entry) => join(folder, 'parts', entry))).toEqual([mine])
+})
+
 test('E24 a link planted as a part of ours is neither followed nor written through', async () => {
   const victim = join(folder, 'victim')
   await writeFile(victim, 'untouched')

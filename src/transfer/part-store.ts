@@ -1,6 +1,6 @@
 /**
  * Files on their way that outlive the process which fetches them: `NAME.OWNER.RANDOM/{data,journal}`, where NAME says
- * which content and OWNER which process, or nobody.
+ * which content and OWNER which process, or nobody. Small ones, which do not outlive it, are plain files of NAME `temp`.
  *
  * A part has one owner. Who finds that of an ended process takes it over by renaming the folder, which only one can; no
  * lock is needed, so this works on any file system. An owner that cannot be judged (another machine) counts as ended when
@@ -14,6 +14,7 @@ import { join } from 'node:path'
 import { AppError, systemCode } from '../base/app-error.ts'
 import { makeFolder } from '../base/atomic-file.ts'
 import type { Clock } from '../base/clock.ts'
+import { ifThere } from '../base/if-there.ts'
 import { ownerName, stateOfOwner } from '../base/process-owner.ts'
 
 /** A smaller file is begun anew: keeping track of it costs more than its bytes. */
@@ -22,6 +23,8 @@ export const RESUMABLE_BYTES_MIN = 4 * 1024 * 1024
 const SILENT_OWNER_MS = 10 * 60_000
 /** Nobody came back for it. */
 const FORGOTTEN_MS = 7 * 24 * 3_600_000
+/** In the place of the content of a file that nobody goes on with. */
+const TEMP = 'temp'
 /** In the place of the owner of a part that was let go. */
 const NOBODY = 'nobody'
 
@@ -61,15 +64,23 @@ export class PartStore {
     return openPart(mine, free)
   }
 
-  /** Bytes on the disk for `name` that nobody works on. */
-  async bytesOf(name: string): Promise<number> {
-    return (await this.#abandoned((part) => part === name))[0]?.bytes ?? 0
+  /** Bytes on the disk, by name, that nobody works on: what the next `open` of each finds. */
+  async heldBytes(): Promise<ReadonlyMap<string, number>> {
+    const held = new Map<string, number>()
+    for (const { name, bytes } of await this.#abandoned(() => true))
+      held.set(name, Math.max(bytes, held.get(name) ?? 0))
+    return held
   }
 
-  /** Removes what nobody came back for. */
+  /** A new name for a small file on its way; what a killed process leaves under one is swept by the next. */
+  async tempPath(): Promise<string> {
+    return join(this.#folder, `${TEMP}.${await ownerName()}.${randomBytes(8).toString('hex')}`)
+  }
+
+  /** Removes what nobody came back for, and what nobody can go on with. */
   async sweep(): Promise<void> {
-    for (const { path, writtenMs } of await this.#abandoned(() => true)) {
-      if (this.#clock.nowMs() - writtenMs < FORGOTTEN_MS) continue
+    for (const { name, path, writtenMs } of await this.#abandoned(() => true)) {
+      if (name !== TEMP && this.#clock.nowMs() - writtenMs < FORGOTTEN_MS) continue
       const doomed = join(this.#folder, `gone.${randomBytes(8).toString('hex')}`)
       if (await renameIfThere(path, doomed)) await rm(doomed, { recursive: true, force: true })
     }
@@ -77,17 +88,17 @@ export class PartStore {
 
   /** Parts without a living owner, the largest first. */
   async #abandoned(isWanted: (name: string) => boolean) {
-    const found: { path: string; bytes: number; writtenMs: number }[] = []
-    for (const entry of await listIfThere(this.#folder)) {
+    const found: { name: string; path: string; bytes: number; writtenMs: number }[] = []
+    for (const entry of (await ifThere(readdir(this.#folder))) ?? []) {
       const [name = '', owner = ''] = entry.split('.')
       if (!isWanted(name)) continue
       const path = join(this.#folder, entry)
-      const data = await statIfThere(join(path, 'data'))
-      const { mtimeMs: writtenMs = 0, blocks = 0 } = data ?? (await statIfThere(path)) ?? {}
+      const data = await ifThere(lstat(join(path, 'data')))
+      const { mtimeMs: writtenMs = 0, blocks = 0 } = data ?? (await ifThere(lstat(path))) ?? {}
       const state = owner === NOBODY ? 'ended' : await stateOfOwner(owner)
       if (state === 'runs') continue
       if (state === 'unknown' && this.#clock.nowMs() - writtenMs < SILENT_OWNER_MS) continue
-      found.push({ path, bytes: data === null ? 0 : 512 * blocks, writtenMs })
+      found.push({ name, path, bytes: data === null ? 0 : 512 * blocks, writtenMs })
     }
     return found.sort((a, b) => b.bytes - a.bytes)
   }
@@ -112,7 +123,7 @@ async function openPart(folder: string, free: string): Promise<Part> {
     await close()
     await rm(folder, { recursive: true, force: true })
   }
-  const isThere = async () => (await statIfThere(dataPath)) !== null
+  const isThere = async () => (await ifThere(lstat(dataPath))) !== null
   return { data, journal, dataPath, isThere, release, discard }
 }
 
@@ -134,24 +145,6 @@ async function renameIfThere(from: string, to: string): Promise<boolean> {
     return true
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return false
-    throw error
-  }
-}
-
-async function listIfThere(folder: string): Promise<string[]> {
-  try {
-    return await readdir(folder)
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return []
-    throw error
-  }
-}
-
-async function statIfThere(path: string) {
-  try {
-    return await lstat(path)
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return null
     throw error
   }
 }

@@ -86,7 +86,7 @@ export class RemoteCas {
   /** The stored bytes of a fetch from `start` on. One attempt. */
   openXorb({ url, bytes }: PlanFetch, start: number, signal?: AbortSignal): AsyncIterable<Uint8Array> {
     return this.#http.range(
-      { url, headers: { 'x-xet-session-id': this.#sessionId }, signal },
+      { url, headers: { 'x-xet-session-id': this.#sessionId }, signal, unnamedRange: true },
       { start, end: bytes.end },
     )
   }

@@ -8,9 +8,10 @@ import { randomBytes } from 'node:crypto'
 import { chmod, lstat, open, readdir, readFile, rename, rm, symlink } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { systemCode } from '../base/app-error.ts'
-import { makeFolder, nameFile, syncFolder, writeFileAtomically } from '../base/atomic-file.ts'
+import { makeFolder, writeFileAtomically } from '../base/atomic-file.ts'
 import { lockFile } from '../base/file-lock.ts'
 import { statIfThere } from './content-check.ts'
+import type { TouchedFolders } from './touched-folders.ts'
 
 const MARKER = '.huggingface-shared-blobs'
 const LAYOUT = '1\n'
@@ -19,15 +20,17 @@ const LOCK_WAIT_MS = 10_000
 export class SharedBlobs {
   readonly #cache: string
   readonly #folder: string
+  readonly #folders: TouchedFolders
 
-  private constructor(cache: string) {
+  private constructor(cache: string, folders: TouchedFolders) {
     this.#cache = cache
+    this.#folders = folders
     this.#folder = join(cache, 'blobs')
   }
 
   /** Null when the folder exists and was not made by the tools that share this layout. */
-  static async open(cache: string): Promise<SharedBlobs | null> {
-    const store = new SharedBlobs(cache)
+  static async open(cache: string, folders: TouchedFolders): Promise<SharedBlobs | null> {
+    const store = new SharedBlobs(cache, folders)
     await makeFolder(store.#folder)
     const marker = join(store.#folder, MARKER)
     const text = await readFile(marker, 'utf8').catch((error) => {
@@ -48,10 +51,10 @@ export class SharedBlobs {
   /** Names a proved, synced temporary file in the store and makes `blob` a link to it. */
   async publish(temp: string, xetHash: string, blob: string): Promise<void> {
     const path = this.path(xetHash)
-    await makeFolder(dirname(path))
+    await this.#folders.make(dirname(path))
     await chmod(temp, await this.#mode())
     await locked(path, async () => {
-      await nameFile(temp, path)
+      await this.#folders.nameFile(temp, path)
       await this.#refer(path, blob)
     })
   }
@@ -70,7 +73,7 @@ export class SharedBlobs {
   async #refer(path: string, blob: string): Promise<void> {
     await this.#addReference(`${path}.refs`, relative(this.#cache, blob))
     await replaceLink(relative(dirname(blob), path), blob)
-    await syncFolder(dirname(blob))
+    this.#folders.changed(blob)
   }
 
   async #addReference(path: string, reference: string): Promise<void> {
@@ -107,6 +110,7 @@ export function sharedPath(cache: string, xetHash: string): string {
 
 /** Makes `path` a symbolic link to `target` in one step, whatever was there. Not yet durable. */
 export async function replaceLink(target: string, path: string): Promise<void> {
+  if (await linkIfFree(target, path)) return
   // Not named after it: a name may be as long as names can be.
   const temp = join(dirname(path), `.${randomBytes(8).toString('hex')}.link`)
   try {
@@ -115,5 +119,29 @@ export async function replaceLink(target: string, path: string): Promise<void> {
   } catch (error) {
     await rm(temp, { force: true })
     throw error
+  }
+}
+
+/** Whether there was no such name yet, as most often. */
+async function linkIfFree(target: string, path: string): Promise<boolean> {
+  try {
+    await symlink(target, path)
+    return true
+  } catch (error) {
+    if (systemCode(error) !== 'EEXIST') throw error
+    return false
+  }
+}
+
+/** Whether the disk of `folder` takes symbolic links. */
+export async function takesLinks(folder: string): Promise<boolean> {
+  const probe = join(folder, `.${randomBytes(8).toString('hex')}.link`)
+  try {
+    await symlink('nowhere', probe)
+    await rm(probe, { force: true })
+    return true
+  } catch (error) {
+    if (!['EPERM', 'ENOSYS', 'EOPNOTSUPP', 'ENOTSUP', 'EINVAL'].includes(systemCode(error) ?? '')) throw error
+    return false
   }
 }

@@ -22,11 +22,18 @@ export interface SnapshotPlace {
   /** What of the file is here. Changes nothing and needs no `begin`. */
   look(file: TreeFile): Promise<FileHere>
   begin(): Promise<void>
-  /** The file's final path when its content is here already and proved; its name in the snapshot is made. */
-  findPresent(file: TreeFile): Promise<string | null>
+  /**
+   * The file's final path when its content is here already and proved; its name in the snapshot is made. `anew` asks the
+   * disk also for what was not there when this began.
+   */
+  findPresent(file: TreeFile, anew?: boolean): Promise<string | null>
+  /** Throws when the disk cannot hold these, none of which is here; what broken attempts left counts. */
+  checkRoom(missing: readonly TreeFile[]): Promise<void>
+  /** Names what `receive` of this file fills: two that have it in common are not to run at once in one process. */
+  targetOf(file: TreeFile): string
   /** Has `fill` write and prove the content, then names it. Returns the final path. A large file's broken attempt is kept. */
   receive(file: TreeFile, fill: Fill): Promise<string>
-  /** All wanted files are here. */
+  /** All wanted files are here: their names are durable afterwards. */
   finish(): Promise<void>
   /** What was proved so far is remembered, so that the next pull reads less. Also after a failure. */
   keepProofs(): Promise<void>

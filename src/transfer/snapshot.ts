@@ -1,28 +1,40 @@
 /**
  * The files of one commit onto the disk: one listing, no request per file but for its bytes, none for what is here.
  *
- * Files go several at once; all ranges of all files share one budget of streams, so memory does not grow with either.
- * The first failure stops the rest. What is finished stays; what is not leaves no trace.
+ * First all files are looked for here, then the disk must have room for the rest, then they come, several at once; all
+ * ranges of all files share one budget of streams, so memory does not grow with either. A content comes once, whatever
+ * number of names it has. The first failure stops the rest. What is finished stays; what is not leaves no trace but the
+ * parts of large files.
  */
 import { AppError } from '../base/app-error.ts'
 import { cancelled } from '../base/retry.ts'
 import { checkRepoPath } from '../base/safe-path.ts'
 import { Semaphore } from '../base/semaphore.ts'
 import { parseHash, ZERO_HASH } from '../xet/hash.ts'
-import { downloadPlainFile } from './download-plain.ts'
+import { explainFull } from './disk-room.ts'
+import { contentId, downloadPlainFile } from './download-plain.ts'
 import { downloadXetFile } from './download-xet.ts'
+import { fetchOnce } from './fetch-once.ts'
 import type { Incoming } from './file-receipt.ts'
 import type { HubClient, TreeFile } from './hub-client.ts'
 import type { HubRepo } from './hub-repo.ts'
 import type { FileOutcome, OnProgress } from './progress.ts'
+import { copyProved } from './proved-copy.ts'
 import { RemoteCas } from './remote-cas.ts'
 import type { SnapshotPlace } from './snapshot-place.ts'
 import { XetSession } from './xet-session.ts'
 
 /** Ranges fetched at once over all files; each holds a few MiB at most. */
 const STREAMS = 4
-/** Files at once, whatever the user wishes: each holds memory and an open file. */
+/** Files at once, unless the user wishes another number: large ones, and all. */
+const WORKERS = 8
+const SMALL_WORKERS = 16
+/** Whatever the user wishes: each holds memory and an open file. */
 const WORKERS_MAX = 64
+/** Files looked for on this machine at once. */
+const LOOKERS = 8
+/** A smaller file comes by one plain request. */
+const PLAIN_BYTES_MAX = 1024 * 1024
 
 export interface SnapshotPull {
   readonly hub: HubClient
@@ -30,7 +42,8 @@ export interface SnapshotPull {
   readonly commit: string
   readonly files: readonly TreeFile[]
   readonly place: SnapshotPlace
-  readonly workers: number
+  /** Files at once. */
+  readonly workers?: number | undefined
   readonly useXet: boolean
   readonly onProgress: OnProgress
   readonly signal?: AbortSignal | undefined
@@ -54,67 +67,121 @@ class Puller {
   readonly #pull: SnapshotPull
   readonly #stop = new AbortController()
   readonly #streams = new Semaphore(STREAMS)
+  readonly #outcomes: FileOutcome[]
+  /** By content: where a file of this pull has it. */
+  readonly #here = new Map<string, string>()
   #cas: RemoteCas | null = null
 
   constructor(pull: SnapshotPull) {
     this.#pull = pull
+    this.#outcomes = new Array(pull.files.length)
   }
 
   async run(): Promise<FileOutcome[]> {
-    const { files, workers, signal } = this.#pull
+    const { files, place, signal } = this.#pull
     const onAbort = () => this.#stop.abort(cancelled(signal?.reason))
     if (signal?.aborted) onAbort()
     signal?.addEventListener('abort', onAbort)
-    const outcomes: FileOutcome[] = new Array(files.length)
-    let next = 0
+    try {
+      const all = files.keys()
+      await this.#atOnce(
+        LOOKERS,
+        () => all.next().value,
+        (index) => this.#look(index),
+      )
+      const missing = [...files.keys()].filter((index) => this.#outcomes[index] === undefined)
+      await place.checkRoom(missing.map((index) => files[index] as TreeFile))
+      await this.#fetchAll(missing)
+    } finally {
+      signal?.removeEventListener('abort', onAbort)
+    }
+    return this.#outcomes
+  }
+
+  /** Has up to `workers` do what `take` gives until there is nothing more; the first failure stops all. */
+  async #atOnce(workers: number, take: () => number | undefined, task: (index: number) => Promise<void>) {
     let failure: unknown = null
     const worker = async () => {
-      while (next < files.length && failure === null) {
-        const index = next++
+      for (let index = take(); index !== undefined && failure === null; index = take()) {
         try {
-          outcomes[index] = await this.#one(files[index] as TreeFile)
+          this.#stop.signal.throwIfAborted()
+          await task(index)
         } catch (error) {
           failure ??= error
           this.#stop.abort(cancelled(error))
         }
       }
     }
-    try {
-      await Promise.all(Array.from({ length: Math.min(workers, WORKERS_MAX, files.length) }, worker))
-    } finally {
-      signal?.removeEventListener('abort', onAbort)
-    }
+    await Promise.all(Array.from({ length: workers }, worker))
     if (failure !== null) throw failure
-    return outcomes
   }
 
-  async #one(file: TreeFile): Promise<FileOutcome> {
-    const { place, onProgress } = this.#pull
-    this.#stop.signal.throwIfAborted()
+  async #look(index: number): Promise<void> {
+    const file = this.#pull.files[index] as TreeFile
+    const localPath = await this.#pull.place.findPresent(file)
+    if (localPath !== null) this.#report(index, localPath, 'cache')
+  }
+
+  /** Small files cost their round trip, large ones their bytes: both go at once, and no large one waits for small ones. */
+  async #fetchAll(missing: readonly number[]): Promise<void> {
+    const { files, workers } = this.#pull
+    const isSmall = (index: number) => (files[index] as TreeFile).size < PLAIN_BYTES_MAX
+    const small = missing.filter(isSmall).values()
+    const large = missing.filter((index) => !isSmall(index)).values()
+    const atOnce = Math.min(workers ?? WORKERS, WORKERS_MAX)
+    const smallAtOnce = Math.min(workers ?? SMALL_WORKERS, WORKERS_MAX)
+    const fetch = (index: number) => this.#fetch(index)
+    const takeLarge = () => large.next().value ?? small.next().value
+    const helpers = Math.max(smallAtOnce - atOnce, 0)
+    await Promise.all([this.#atOnce(atOnce, takeLarge, fetch), this.#atOnce(helpers, () => small.next().value, fetch)])
+  }
+
+  async #fetch(index: number): Promise<void> {
+    const { place, files, onProgress } = this.#pull
+    const file = files[index] as TreeFile
+    let source: FileOutcome['source'] = 'cache'
+    const onBytes = (bytes: number) => {
+      onProgress({ event: 'bytes', path: file.path, bytes })
+    }
+    const fill = async (incoming: Incoming) => {
+      const twin = this.#here.get(contentId(file))
+      if (twin !== undefined && (await copyProved(twin, file, incoming, this.#stop.signal))) return
+      source = 'origin'
+      await this.#fill(file, incoming, onBytes)
+    }
+    try {
+      const localPath = await fetchOnce(place.targetOf(file), {
+        find: () => place.findPresent(file, true),
+        fetch: async () => (await place.findPresent(file, true)) ?? place.receive(file, fill),
+        signal: this.#stop.signal,
+      })
+      this.#report(index, localPath, source)
+    } catch (error) {
+      const explained = explainFull(error, place.root)
+      throw explained instanceof AppError ? inFile(explained, file.path) : explained
+    }
+  }
+
+  #report(index: number, localPath: string, source: FileOutcome['source']): void {
+    const { files, onProgress } = this.#pull
+    const file = files[index] as TreeFile
     const { path, size: bytes, sha256, xetHash: fileHash } = file
-    const present = await place.findPresent(file)
-    const onBytes = (count: number) => onProgress({ event: 'bytes', path, bytes: count })
-    if (present !== null) onBytes(bytes)
-    const localPath = present ?? (await place.receive(file, (incoming) => this.#fill(file, incoming, onBytes)))
-    const source = present === null ? 'origin' : 'cache'
+    this.#here.set(contentId(file), localPath)
     const outcome = { path, bytes, fileHash, sha256, localPath, source } as const
+    this.#outcomes[index] = outcome
+    if (source === 'cache') onProgress({ event: 'bytes', path, bytes })
     onProgress({ event: 'file', file: outcome })
-    return outcome
   }
 
   async #fill(entry: TreeFile, { file, journal }: Incoming, onBytes: (n: number) => void): Promise<void> {
     const { hub, repo, commit, useXet } = this.#pull
     const signal = this.#stop.signal
-    try {
-      if (useXet && entry.xetHash !== null && entry.xetHash !== ZERO_HASH && entry.size > 0) {
-        const claim = { hash: parseHash<'file'>(entry.xetHash), size: entry.size, sha256: entry.sha256 }
-        await downloadXetFile({ cas: this.#getCas(), claim, file, journal, streams: this.#streams, onBytes, signal })
-      } else {
-        const request = hub.fileRequest(repo, commit, entry.path, signal)
-        await downloadPlainFile({ http: hub.http, request, entry, file, onBytes, signal })
-      }
-    } catch (error) {
-      throw error instanceof AppError ? inFile(error, entry.path) : error
+    if (useXet && isForXet(entry)) {
+      const claim = { hash: parseHash<'file'>(entry.xetHash), size: entry.size, sha256: entry.sha256 }
+      await downloadXetFile({ cas: this.#getCas(), claim, file, journal, streams: this.#streams, onBytes, signal })
+    } else {
+      const request = hub.fileRequest(repo, commit, entry.path, signal)
+      await downloadPlainFile({ http: hub.http, request, entry, file, onBytes, signal })
     }
   }
 
@@ -128,6 +195,12 @@ class Puller {
     })
     return this.#cas
   }
+}
+
+/** A file that comes by Xet where that is spoken; a small one costs fewer requests by plain HTTP, and is proved as well. */
+function isForXet(entry: TreeFile): entry is TreeFile & { readonly xetHash: string } {
+  if (entry.xetHash === null || entry.xetHash === ZERO_HASH) return false
+  return entry.size >= PLAIN_BYTES_MAX || entry.sha256 === null
 }
 
 /** Says which file it was. */

@@ -1,8 +1,9 @@
 /** One file on its way into a CAS: its terms as they grow, the chunks folded into its hash, its SHA-256. */
 import { createHash } from 'node:crypto'
+import { AppError } from '../base/app-error.ts'
 import { FileVerifier } from '../xet/file-verifier.ts'
 import { FragmentationGuard } from '../xet/fragmentation.ts'
-import { type ChunkHash, type RangeHash, verificationHash, type XorbHash } from '../xet/hash.ts'
+import { type ChunkHash, type FileHash, type RangeHash, verificationHash, type XorbHash } from '../xet/hash.ts'
 import type { ShardFile } from '../xet/shard-reader.ts'
 import type { XorbSlot } from './known-chunks.ts'
 
@@ -13,16 +14,20 @@ interface GrowingTerm {
   plainLength: number
 }
 
+/** What is needed while chunks come. */
+class Growing {
+  readonly sha256 = createHash('sha256')
+  readonly verifier = new FileVerifier()
+  readonly guard = new FragmentationGuard()
+  /** Hashes of the last term's chunks. */
+  open: ChunkHash[] = []
+}
+
 export class UploadFile {
   readonly path: string
-  readonly guard = new FragmentationGuard()
-  readonly #sha256 = createHash('sha256')
-  readonly #verifier = new FileVerifier()
   readonly #terms: GrowingTerm[] = []
   readonly #ranges: RangeHash[] = []
-  /** Hashes of the last term's chunks. */
-  #open: ChunkHash[] = []
-  #digest: string | null = null
+  #state: Growing | { readonly sha256: string; readonly fileHash: FileHash } = new Growing()
   /** Plain bytes that the CAS did not have. */
   newBytes = 0
   /** No chunk query before this chunk of the file. */
@@ -33,15 +38,31 @@ export class UploadFile {
   }
 
   get chunkCount(): number {
-    return this.#verifier.chunkCount
+    return this.#growing.verifier.chunkCount
   }
 
-  get size(): number {
-    return this.#verifier.size
+  get guard(): FragmentationGuard {
+    return this.#growing.guard
   }
 
   hash(bytes: Uint8Array): void {
-    this.#sha256.update(bytes)
+    this.#growing.sha256.update(bytes)
+  }
+
+  /** No chunk comes any more: what a file costs from here on is its terms. A push may hold many thousands. */
+  seal(): void {
+    if (!(this.#state instanceof Growing)) return
+    this.#closeTerm()
+    const { sha256, verifier } = this.#state
+    this.#state = { sha256: sha256.digest('hex'), fileHash: verifier.fileHash() }
+  }
+
+  get sha256(): string {
+    return this.#sealed.sha256
+  }
+
+  get fileHash(): FileHash {
+    return this.#sealed.fileHash
   }
 
   /** Whether chunk `index` of `slot` would lengthen the last term. */
@@ -51,7 +72,8 @@ export class UploadFile {
   }
 
   append(slot: XorbSlot, index: number, hash: ChunkHash, length: number): void {
-    this.#verifier.add(hash, length)
+    const growing = this.#growing
+    growing.verifier.add(hash, length)
     const last = this.#terms.at(-1)
     if (last !== undefined && this.continues(slot, index)) {
       last.end++
@@ -60,29 +82,30 @@ export class UploadFile {
       this.#closeTerm()
       this.#terms.push({ slot, start: index, end: index + 1, plainLength: length })
     }
-    this.#open.push(hash)
+    growing.open.push(hash)
   }
 
-  get sha256(): string {
-    this.#digest ??= this.#sha256.digest('hex')
-    return this.#digest
-  }
-
-  get fileHash() {
-    return this.#verifier.fileHash()
-  }
-
-  /** Its entry in a shard, after all xorbs are cut. */
+  /** Its entry in a shard, after it was sealed and all xorbs are cut. */
   entry(): ShardFile {
-    this.#closeTerm()
     const terms = this.#terms.map(({ slot, start, end, plainLength }) => {
       return { xorb: slot.hash as XorbHash, start, end, plainLength }
     })
     return { hash: this.fileHash, terms, ranges: this.#ranges, sha256: this.sha256 }
   }
 
+  get #growing(): Growing {
+    if (this.#state instanceof Growing) return this.#state
+    throw new AppError('bug', 'UPLOAD_FILE_STATE', `${this.path} takes no more chunks`)
+  }
+
+  get #sealed() {
+    if (!(this.#state instanceof Growing)) return this.#state
+    throw new AppError('bug', 'UPLOAD_FILE_STATE', `${this.path} is still being read`)
+  }
+
   #closeTerm(): void {
-    if (this.#open.length > 0) this.#ranges.push(verificationHash(this.#open))
-    this.#open = []
+    const growing = this.#growing
+    if (growing.open.length > 0) this.#ranges.push(verificationHash(growing.open))
+    growing.open = []
   }
 }

@@ -84,6 +84,7 @@ export class UploadSession {
       await this.#place(upload, hashes, chunks)
       onRead(bytes.length)
     }
+    upload.seal()
     return upload
   }
 

@@ -47,6 +47,10 @@ export const FAULTS: Readonly<Record<string, Handler>> = {
     THING.subarray(10, 50),
   ),
   'no-content-range': raw(['206 Partial Content', 'Content-Length: 40'], PART),
+  'bytes-of-no-range': raw(
+    ['206 Partial Content', 'Content-Type: application/octet-stream', 'Content-Length: 40'],
+    PART,
+  ),
   'range-ignored': raw(['200 OK', 'Content-Length: 100'], THING),
   'length-less-than-sent': raw([...RANGE_HEAD, 'Content-Length: 10'], PART),
   'no-length-long': raw([...RANGE_HEAD, 'Connection: close'], THING),

@@ -8,7 +8,9 @@ import { cacheChecks } from './checks/cache.ts'
 import { runConformance } from './checks/conformance.ts'
 import { crateChecks } from './checks/crate.ts'
 import { damageChecks } from './checks/damage.ts'
+import { foreignCasChecks } from './checks/foreign-cas.ts'
 import { killChecks } from './checks/kill.ts'
+import { oneCacheChecks } from './checks/one-cache.ts'
 import { restoreChecks } from './checks/restore.ts'
 import { roundTripChecks } from './checks/round-trip.ts'
 import { Stand } from './stand.ts'
@@ -35,7 +37,10 @@ for (const makeChecks of [
   restoreChecks,
   crateChecks,
   cacheChecks,
+  oneCacheChecks,
 ])
   await runAll(makeChecks)
+// Its server takes minutes to compile.
+if (values.full || values.only?.startsWith('foreign')) await runAll(foreignCasChecks)
 process.stdout.write(`interop: ${tally.passed} passed, ${tally.failed} failed\n`)
 process.exitCode = tally.failed === 0 ? 0 : 1

@@ -49,5 +49,5 @@ test.each([
   const pulled = pull({ ref: `f/${fault}`, endpoint: hub.url, cacheDir, files: ['weights.bin'], token: 'hf_test', env })
   await expect(pulled).rejects.toMatchObject({ kind: 'integrity', code })
   const names = await readdir(cacheDir, { recursive: true })
-  expect(names.filter((name) => /weights|incomplete|blobs\/[0-9a-f]/.test(name))).toEqual([])
+  expect(names.filter((name) => /weights|parts\/|blobs\/[0-9a-f]/.test(name))).toEqual([])
 })

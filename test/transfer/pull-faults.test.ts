@@ -143,7 +143,7 @@ function options(fault: string, extra: Partial<Parameters<typeof pull>[0]> = {})
 
 async function filesUnder(path: string): Promise<string[]> {
   const names = await readdir(path, { recursive: true }).catch(() => [] as string[])
-  return names.filter((name) => /\.incomplete|\.tmp|\.link|(blobs|snapshots)\/.*[0-9a-f]{40}/.test(name))
+  return names.filter((name) => /parts\/|\.tmp|\.link|(blobs|snapshots)\/.*[0-9a-f]{40}/.test(name))
 }
 
 test.each([
@@ -163,7 +163,7 @@ test.each([
   const total = hub.files.reduce((sum, { content }) => sum + content.length, 0)
   expect(bytes).toEqual({ total, cache: 0, peers: 0, origin: total })
   expect(
-    await filesUnder(join(folder, fault)).then((names) => names.filter((name) => /incomplete|tmp/.test(name))),
+    await filesUnder(join(folder, fault)).then((names) => names.filter((name) => /parts\/|tmp/.test(name))),
   ).toEqual([])
 })
 
