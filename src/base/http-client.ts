@@ -67,6 +67,13 @@ export interface HttpRequest {
   readonly accept?: readonly number[] | undefined
 }
 
+export interface RangeWishes {
+  /** Not over a connection that was used before, where there is no proxy. */
+  readonly fresh?: boolean
+  /** Bytes as they come, before there are enough for a piece. */
+  readonly onBytes?: (bytes: number) => void
+}
+
 export interface HttpReply {
   readonly status: number
   /** Where the reply came from after redirects. */
@@ -131,13 +138,14 @@ export class HttpClient {
    * caller decides where to go on after a break. By our own sockets where there is no proxy: a piece is valid until the
    * second one after it is asked for.
    */
-  async *range(request: HttpRequest, range: ByteRange): AsyncGenerator<Uint8Array> {
+  async *range(request: HttpRequest & RangeWishes, range: ByteRange): AsyncGenerator<Uint8Array> {
     const url = checkUrl(request.url)
     if (this.#isDirect(url)) {
       const where = `GET ${url.origin}${url.pathname}`
       const headers = { ...this.#commonHeaders(), ...checkHeaders(request.headers ?? {}) }
       const deadline = this.#startDeadline(where, request)
-      const bytes = await this.#bulk.open({ url, headers, range, where, deadline })
+      const { fresh, onBytes } = request
+      const bytes = await this.#bulk.open({ url, headers, range, where, deadline, fresh, onBytes })
       if (bytes !== null) return yield* bytes
     }
     const headers = { ...request.headers, range: formatRange(range) }
@@ -149,6 +157,7 @@ export class HttpClient {
       for await (const piece of reply.body) {
         got += piece.length
         if (got > wanted) break
+        request.onBytes?.(piece.length)
         yield piece
       }
       if (got !== wanted) throw wrongRange(reply.where, `${got} bytes in place of ${wanted}`)

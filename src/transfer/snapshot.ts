@@ -7,20 +7,18 @@
 import { AppError } from '../base/app-error.ts'
 import { cancelled } from '../base/retry.ts'
 import { checkRepoPath } from '../base/safe-path.ts'
-import { Semaphore } from '../base/semaphore.ts'
 import { parseHash, ZERO_HASH } from '../xet/hash.ts'
 import { downloadPlainFile } from './download-plain.ts'
 import { downloadXetFile } from './download-xet.ts'
 import type { Incoming } from './file-receipt.ts'
 import type { HubClient, TreeFile } from './hub-client.ts'
 import type { HubRepo } from './hub-repo.ts'
-import type { FileOutcome, OnProgress } from './progress.ts'
+import type { FileOutcome, OnProgress, TransferWait } from './progress.ts'
 import { RemoteCas } from './remote-cas.ts'
 import type { SnapshotPlace } from './snapshot-place.ts'
+import { StreamPool } from './stream-pool.ts'
 import { XetSession } from './xet-session.ts'
 
-/** Ranges fetched at once over all files; each holds a few MiB at most. */
-const STREAMS = 4
 /** Files at once, whatever the user wishes: each holds memory and an open file. */
 const WORKERS_MAX = 64
 
@@ -53,7 +51,7 @@ export async function pullFiles(pull: SnapshotPull): Promise<FileOutcome[]> {
 class Puller {
   readonly #pull: SnapshotPull
   readonly #stop = new AbortController()
-  readonly #streams = new Semaphore(STREAMS)
+  readonly #streams = new StreamPool()
   #cas: RemoteCas | null = null
 
   constructor(pull: SnapshotPull) {
@@ -108,7 +106,11 @@ class Puller {
     try {
       if (useXet && entry.xetHash !== null && entry.xetHash !== ZERO_HASH && entry.size > 0) {
         const claim = { hash: parseHash<'file'>(entry.xetHash), size: entry.size, sha256: entry.sha256 }
-        await downloadXetFile({ cas: this.#getCas(), claim, file, journal, streams: this.#streams, onBytes, signal })
+        const { onProgress } = this.#pull
+        const onWait = ({ ms, error: { code, message } }: TransferWait) =>
+          onProgress({ event: 'wait', seconds: ms / 1000, code, message })
+        const streams = this.#streams
+        await downloadXetFile({ cas: this.#getCas(), claim, file, journal, streams, onBytes, onWait, signal })
       } else {
         const request = hub.fileRequest(repo, commit, entry.path, signal)
         await downloadPlainFile({ http: hub.http, request, entry, file, onBytes, signal })
