@@ -44,10 +44,12 @@ export interface BulkRequest {
 
 export class BulkRanges {
   readonly #tls: ConnectionOptions
+  readonly #connectMs: number
   readonly #resting = new Map<string, BulkConnection[]>()
 
-  constructor(tls: ConnectionOptions) {
+  constructor(tls: ConnectionOptions, connectMs: number) {
     this.#tls = tls
+    this.#connectMs = connectMs
   }
 
   /**
@@ -72,7 +74,7 @@ export class BulkRanges {
     for (;;) {
       deadline.signal.throwIfAborted()
       const rested = request.fresh === true ? undefined : this.#resting.get(url.origin)?.pop()
-      const connection = rested ?? new BulkConnection((onread) => openSocket(url, this.#tls, onread))
+      const connection = rested ?? this.#connect(url)
       const answer = await connection.ask(request)
       if (answer === 'right') return connection
       connection.destroy()
@@ -81,6 +83,18 @@ export class BulkRanges {
       // One that rested may have been closed by the other side meanwhile.
       if (rested === undefined) throw connection.failure
     }
+  }
+
+  #connect(url: URL): BulkConnection {
+    return new BulkConnection((onread) => {
+      const socket = openSocket(url, this.#tls, onread)
+      const late = Object.assign(new Error(`no connection in ${this.#connectMs / 1000} s`), { code: 'ETIMEDOUT' })
+      const timer = setTimeout(() => socket.destroy(late), this.#connectMs)
+      for (const event of [url.protocol === 'https:' ? 'secureConnect' : 'connect', 'close']) {
+        socket.once(event, () => clearTimeout(timer))
+      }
+      return socket
+    })
   }
 
   close(): void {

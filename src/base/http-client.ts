@@ -17,6 +17,7 @@ import { Agent, type Dispatcher, EnvHttpProxyAgent, request as undiciRequest } f
 import { AppError, systemCode } from './app-error.ts'
 import { BulkRanges } from './bulk-range.ts'
 import { type ByteRange, formatRange, parseContentRange } from './byte-range.ts'
+import { checkedBody } from './checked-body.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { Env } from './config.ts'
 import { Deadline } from './deadline.ts'
@@ -31,6 +32,7 @@ import {
 } from './http-address.ts'
 import { htmlError, JSON_BYTES_MAX, looksLikeHtml, parseReply, readStart, readWhole } from './http-body.ts'
 import { connectionError, statusError } from './http-failure.ts'
+import { RateLimit } from './rate-limit.ts'
 import { RETRY_POLICY, type RetryPolicy, withRetries } from './retry.ts'
 
 const REDIRECTS_MAX = 10
@@ -48,6 +50,10 @@ export interface HttpClientOptions {
   readonly clock?: Clock
   /** Progress deadline: without a byte for so long a request ends. */
   readonly idleMs?: number
+  /** Until a connection stands, encryption included. */
+  readonly connectMs?: number | undefined
+  /** For all bodies together, both ways. */
+  readonly bytesPerSecond?: number | undefined
 }
 
 export interface HttpRequest {
@@ -97,6 +103,7 @@ export class HttpClient {
   readonly #isDirect: (url: URL) => boolean
   readonly #options: HttpClientOptions
   readonly #clock: Clock
+  readonly #limit: RateLimit | null
 
   constructor(options: HttpClientOptions = {}) {
     this.#options = options
@@ -104,7 +111,8 @@ export class HttpClient {
     const { outward, direct, tls, hasProxy } = createDispatchers(options)
     this.#outward = outward
     this.#direct = direct
-    this.#bulk = new BulkRanges(tls)
+    this.#bulk = new BulkRanges(tls, options.connectMs ?? CONNECT_MS)
+    this.#limit = options.bytesPerSecond === undefined ? null : new RateLimit(options.bytesPerSecond, this.#clock)
     this.#isDirect = (url) => !hasProxy || isLoopback(url)
   }
 
@@ -146,7 +154,7 @@ export class HttpClient {
       const deadline = this.#startDeadline(where, request)
       const { fresh, onBytes } = request
       const bytes = await this.#bulk.open({ url, headers, range, where, deadline, fresh, onBytes })
-      if (bytes !== null) return yield* bytes
+      if (bytes !== null) return yield* this.#limited(bytes, request)
     }
     const headers = { ...request.headers, range: formatRange(range) }
     const reply = await this.#attempt({ ...request, headers })
@@ -163,6 +171,13 @@ export class HttpClient {
       if (got !== wanted) throw wrongRange(reply.where, `${got} bytes in place of ${wanted}`)
     } finally {
       await reply.close()
+    }
+  }
+
+  async *#limited(bytes: AsyncGenerator<Uint8Array>, { signal, onBytes }: HttpRequest & RangeWishes) {
+    for await (const piece of bytes) {
+      await this.#limit?.take(piece.length, signal, () => onBytes?.(0))
+      yield piece
     }
   }
 
@@ -219,13 +234,14 @@ export class HttpClient {
           ...headers,
           ...(request.bodyLength === undefined ? {} : { 'content-length': String(request.bodyLength) }),
         },
-        body: bodyOf(request.body, deadline),
+        body: bodyOf(request.body, deadline, this.#limit),
         dispatcher: isLoopback(url) ? this.#direct : this.#outward,
         signal: deadline.signal,
         headersTimeout: 0,
         bodyTimeout: 0,
       })
-      return makeReply(reply, { where, url, deadline, isHead: request.method === 'HEAD' })
+      const isHead = request.method === 'HEAD'
+      return makeReply(reply, { where, url, deadline, isHead, limit: this.#limit })
     } catch (error) {
       deadline.close()
       throw deadline.signal.aborted ? deadline.signal.reason : connectionError(where, error)
@@ -251,14 +267,14 @@ export class HttpClient {
   }
 }
 
-function createDispatchers({ env = process.env, caFile }: HttpClientOptions) {
+function createDispatchers({ env = process.env, caFile, connectMs = CONNECT_MS }: HttpClientOptions) {
   const file = caFile ?? env.SSL_CERT_FILE ?? env.REQUESTS_CA_BUNDLE
   const tls = file ? { ca: [...getCACertificates('default'), readAuthorities(file)] } : {}
   const common = {
     allowH2: false,
     connections: CONNECTIONS_PER_ORIGIN,
     maxHeaderSize: REPLY_HEADER_BYTES_MAX,
-    connect: { ...tls, timeout: CONNECT_MS },
+    connect: { ...tls, timeout: connectMs },
   }
   const proxies = {
     httpProxy: env.http_proxy ?? env.HTTP_PROXY ?? '',
@@ -293,9 +309,10 @@ interface ReplyContext {
   readonly url: URL
   readonly deadline: Deadline
   readonly isHead: boolean
+  readonly limit: RateLimit | null
 }
 
-function makeReply(reply: Dispatcher.ResponseData, { where, url, deadline, isHead }: ReplyContext): HttpReply {
+function makeReply(reply: Dispatcher.ResponseData, { where, url, deadline, isHead, limit }: ReplyContext): HttpReply {
   deadline.pause()
   const header = (name: string): string | undefined => {
     const value = reply.headers[name.toLowerCase()]
@@ -312,55 +329,23 @@ function makeReply(reply: Dispatcher.ResponseData, { where, url, deadline, isHea
   const body = checkedBody(reply.body, {
     where,
     deadline,
+    limit,
     length: isHead ? null : length,
     encoding: header('content-encoding'),
   })
   return { status: reply.statusCode, url: url.href, where, length, header, body, close }
 }
 
-interface BodyContext {
-  readonly where: string
-  readonly deadline: Deadline
-  readonly length: number | null
-  readonly encoding: string | undefined
-}
-
-async function* checkedBody(body: AsyncIterable<Uint8Array>, context: BodyContext): AsyncGenerator<Uint8Array> {
-  const { where, deadline, length, encoding } = context
-  if (encoding !== undefined && encoding !== 'identity') {
-    throw new AppError('upstream', 'ENCODING_UNASKED', `${where}: the reply is ${encoding}, asked was identity`)
-  }
-  const pieces = body[Symbol.asyncIterator]()
-  let got = 0
-  try {
-    for (;;) {
-      deadline.touch()
-      const next = await pieces.next()
-      deadline.pause()
-      if (next.done) break
-      got += next.value.length
-      yield next.value
-    }
-  } catch (error) {
-    throw deadline.signal.aborted ? deadline.signal.reason : connectionError(where, error)
-  } finally {
-    deadline.close()
-    await pieces.return?.()
-  }
-  if (length !== null && got !== length) {
-    throw new AppError('network', 'REPLY_CUT_SHORT', `${where}: ${got} of ${length} bytes came`)
-  }
-}
-
 /** Large bodies go in pieces, so that a slow link is seen as progress. */
-function bodyOf(body: HttpRequest['body'], deadline: Deadline): string | Uint8Array | Readable | null {
+function bodyOf(body: HttpRequest['body'], deadline: Deadline, limit: RateLimit | null) {
   if (typeof body !== 'function') return body ?? null
-  return Readable.from(touching(body(), deadline), { objectMode: false })
+  return Readable.from(touching(body(), deadline, limit), { objectMode: false })
 }
 
-async function* touching(source: AsyncIterable<Uint8Array>, deadline: Deadline): AsyncGenerator<Uint8Array> {
+async function* touching(source: AsyncIterable<Uint8Array>, deadline: Deadline, limit: RateLimit | null) {
   for await (const piece of source) {
     deadline.touch()
+    await limit?.take(piece.length, deadline.signal, () => deadline.touch())
     yield piece
   }
   deadline.touch()

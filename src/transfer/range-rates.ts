@@ -49,9 +49,11 @@ export class RateMeter {
     this.#lastMs = Math.max(this.#lastMs, this.#clock.monotonicMs())
   }
 
+  /** No bytes: it is us who hold them up. */
   receive(bytes: number): void {
     const now = this.#clock.monotonicMs()
     this.#lastMs = now
+    if (bytes === 0) this.#slowFromMs = now
     this.total += bytes
     this.#slowBytes += bytes
     if (this.#slowBytes >= HOPELESS_BYTES) {

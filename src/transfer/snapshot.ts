@@ -17,6 +17,7 @@ import type { FileOutcome, OnProgress, TransferWait } from './progress.ts'
 import { RemoteCas } from './remote-cas.ts'
 import type { SnapshotPlace } from './snapshot-place.ts'
 import { StreamPool } from './stream-pool.ts'
+import type { TransferLimits } from './transfer-limits.ts'
 import { XetSession } from './xet-session.ts'
 
 /** Files at once, whatever the user wishes: each holds memory and an open file. */
@@ -30,6 +31,7 @@ export interface SnapshotPull {
   readonly place: SnapshotPlace
   readonly workers: number
   readonly useXet: boolean
+  readonly limits?: TransferLimits | undefined
   readonly onProgress: OnProgress
   readonly signal?: AbortSignal | undefined
 }
@@ -51,11 +53,13 @@ export async function pullFiles(pull: SnapshotPull): Promise<FileOutcome[]> {
 class Puller {
   readonly #pull: SnapshotPull
   readonly #stop = new AbortController()
-  readonly #streams = new StreamPool()
+  readonly #streams: StreamPool
   #cas: RemoteCas | null = null
 
   constructor(pull: SnapshotPull) {
     this.#pull = pull
+    const { connections, memoryBytes } = pull.limits ?? {}
+    this.#streams = new StreamPool({ connections, memoryBytes })
   }
 
   async run(): Promise<FileOutcome[]> {
