@@ -13,7 +13,7 @@
 import { readFileSync } from 'node:fs'
 import { Readable } from 'node:stream'
 import { getCACertificates } from 'node:tls'
-import { Agent, type Dispatcher, EnvHttpProxyAgent, request as undiciRequest } from 'undici'
+import type { Dispatcher } from 'undici'
 import { AppError, systemCode } from './app-error.ts'
 import { BulkRanges } from './bulk-range.ts'
 import { type ByteRange, formatRange, parseContentRange } from './byte-range.ts'
@@ -34,6 +34,7 @@ import { htmlError, JSON_BYTES_MAX, looksLikeHtml, parseReply, readStart, readWh
 import { connectionError, statusError } from './http-failure.ts'
 import { RateLimit } from './rate-limit.ts'
 import { RETRY_POLICY, type RetryPolicy, withRetries } from './retry.ts'
+import { Agent, EnvHttpProxyAgent, sendBy } from './undici-parts.ts'
 
 const REDIRECTS_MAX = 10
 const REPLY_HEADER_BYTES_MAX = 64 * 1024
@@ -227,7 +228,8 @@ export class HttpClient {
     const where = `${request.method ?? 'GET'} ${url.origin}${url.pathname}`
     const deadline = this.#startDeadline(where, request)
     try {
-      const reply = await undiciRequest(url, {
+      const dispatcher = isLoopback(url) ? this.#direct : this.#outward
+      const reply = await sendBy(dispatcher, url, {
         method: request.method ?? 'GET',
         headers: {
           ...this.#commonHeaders(),
@@ -235,7 +237,6 @@ export class HttpClient {
           ...(request.bodyLength === undefined ? {} : { 'content-length': String(request.bodyLength) }),
         },
         body: bodyOf(request.body, deadline, this.#limit),
-        dispatcher: isLoopback(url) ? this.#direct : this.#outward,
         signal: deadline.signal,
         headersTimeout: 0,
         bodyTimeout: 0,
