@@ -15,9 +15,9 @@ import { connectionError } from './http-failure.ts'
 const BLOCK_BYTES = 256 * 1024
 const HEAD_BYTES_MAX = 64 * 1024
 /** Filled and not yet taken; then the socket is not read. */
-const BLOCKS_WAITING_MAX = 2
+const BLOCKS_WAITING_MAX = 1
 /** Taken, and perhaps still looked at. */
-const BLOCKS_TAKEN_MAX = 2
+const BLOCKS_TAKEN_MAX = 1
 const RESTING_PER_ORIGIN_MAX = 16
 const SINGLE_FIELDS = new Set([
   'content-length',
@@ -53,8 +53,8 @@ export class BulkRanges {
   }
 
   /**
-   * The range's bytes, all of them or an error; null when the answer is not one of ours. A piece is valid until the second
-   * one after it is asked for: its memory is used again.
+   * The range's bytes, all of them or an error; null when the answer is not one of ours. A piece is valid until the next
+   * one is asked for: its memory is used again.
    */
   async open(request: BulkRequest): Promise<AsyncGenerator<Uint8Array> | null> {
     const { deadline, where } = request

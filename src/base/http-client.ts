@@ -145,7 +145,7 @@ export class HttpClient {
   /**
    * One attempt at exactly `range`: anything but 206 with this Content-Range and length throws. The bytes stream; the
    * caller decides where to go on after a break. By our own sockets where there is no proxy: a piece is valid until the
-   * second one after it is asked for.
+   * next one is asked for.
    */
   async *range(request: HttpRequest & RangeWishes, range: ByteRange): AsyncGenerator<Uint8Array> {
     const url = checkUrl(request.url)

@@ -68,6 +68,10 @@ interface Proof {
   readonly check: OrderedCheck
 }
 
+interface Memory {
+  readonly waiting: Buffer
+}
+
 class Attempt {
   readonly #job: XetDownload
   readonly #stop = new AbortController()
@@ -127,7 +131,7 @@ class Attempt {
       while (next < plan.count && failure === null) {
         const index = next++
         try {
-          await streams.run(() => this.#fetch(plan, index, proof), this.#stop.signal)
+          await streams.runWith((waiting) => this.#fetch(plan, index, { ...proof, waiting }), this.#stop.signal)
         } catch (error) {
           failure ??= error
           this.#stop.abort(cancelled(error))
@@ -139,10 +143,10 @@ class Attempt {
     this.#stop.signal.throwIfAborted()
   }
 
-  async #fetch(plan: LivePlan, index: number, { known, check }: Proof): Promise<void> {
+  async #fetch(plan: LivePlan, index: number, { known, check, waiting }: Proof & Memory): Promise<void> {
     const { file, journal, onBytes, onWait, streams, clock = systemClock, retry = RETRY_POLICY } = this.#job
     let fetch = plan.get(index)
-    const writer = await TermWriter.open({ file, fetch, check, known, journal, onWritten: onBytes })
+    const writer = await TermWriter.open({ file, fetch, check, known, journal, waiting, onWritten: onBytes })
     let refusals = 0
     for (let failures = 0; ; ) {
       const begun = writer.nextChunk

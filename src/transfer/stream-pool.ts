@@ -8,8 +8,10 @@ import { Semaphore } from '../base/semaphore.ts'
 import { RangeRates } from './range-rates.ts'
 
 /** What a range holds at most: blocks of its connection, a record, what waits to be written. */
-export const STREAM_BYTES = 1.75 * 1024 * 1024
-const MEMORY_BYTES = 28 * 1024 * 1024
+export const STREAM_BYTES = 1.5 * 1024 * 1024
+const MEMORY_BYTES = 24 * 1024 * 1024
+/** Of what a range collects before it is written. */
+export const WAITING_BYTES = 512 * 1024
 const STREAMS_FIRST = 3
 const WINDOW_MS = 1000
 /** One more must bring at least this part of its share, or it is not worth its memory. */
@@ -35,6 +37,8 @@ export class StreamPool {
   /** Bytes a millisecond before the last stream was added; null when none is on trial. */
   #before: number | null = null
   #hold = 0
+  /** Memory of ranges that are done, for the next ones. */
+  readonly #spare: Buffer[] = []
 
   constructor({ connections, memoryBytes = MEMORY_BYTES, clock = systemClock }: StreamPoolOptions = {}) {
     const affordable = Math.max(1, Math.floor(memoryBytes / STREAM_BYTES))
@@ -54,6 +58,18 @@ export class StreamPool {
 
   run<T>(task: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     return this.#streams.run(task, 1, signal)
+  }
+
+  /** As `run`, with memory to collect what is written. */
+  runWith<T>(task: (waiting: Buffer) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    return this.run(async () => {
+      const waiting = this.#spare.pop() ?? Buffer.allocUnsafeSlow(WAITING_BYTES)
+      try {
+        return await task(waiting)
+      } finally {
+        this.#spare.push(waiting)
+      }
+    }, signal)
   }
 
   /** The server has asked for patience. */

@@ -47,6 +47,7 @@ test('a file of many terms of one small chunk each is written in few runs, and p
     check,
     known: null,
     journal: null,
+    waiting: Buffer.alloc(512 * 1024),
     onWritten: (bytes) => {
       written += bytes
     },

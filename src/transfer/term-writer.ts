@@ -1,6 +1,6 @@
 /**
  * Puts the chunks of one fetched range where the file needs them: a chunk may belong to many terms, a term is a run of
- * chunks. What is waiting is written half a megabyte at a time, in file order, neighbours together: a hundred thousand
+ * chunks. What is waiting is written as much at a time as there is memory given, in file order, neighbours together: a hundred thousand
  * terms of one small chunk cost some hundred writes. A chunk whose hash is known is compared before it is kept. What is
  * written is noted in the journal, from which a later writer goes on after it has hashed it all again.
  */
@@ -15,8 +15,6 @@ import type { FetchJournal, FetchProgress } from './fetch-journal.ts'
 import type { OrderedCheck } from './ordered-check.ts'
 import type { PlanFetch, PlanTerm } from './reconstruction-plan.ts'
 
-/** A multiple of what one chunk may have. */
-const WAITING_BYTES_MAX = 512 * 1024
 /** Bytes between two notes in the journal: what a killed pull fetches again of each range. */
 const NOTE_BYTES = 4 * 1024 * 1024
 /** An entry that waits costs more than its bytes. */
@@ -29,6 +27,8 @@ export interface TermWriterOptions {
   /** The file's proved chunks; null when the CAS does not give them. */
   readonly known: ChunkList | null
   readonly journal: FetchJournal | null
+  /** Memory for what is not yet written: copies, so that whoever reads may use its own again. Two chunks and more. */
+  readonly waiting: Buffer
   readonly onWritten: (bytes: number) => void
 }
 
@@ -56,8 +56,7 @@ export class TermWriter {
   #position: number
   #open: OpenTerm[] = []
   #nextTerm = 0
-  /** Not yet written: copies, so that whoever reads may use its memory again. */
-  readonly #waiting = Buffer.allocUnsafeSlow(WAITING_BYTES_MAX)
+  readonly #waiting: Buffer
   #waitingBytes = 0
   #pieces: Piece[] = []
   /** Terms whose last piece is among those. */
@@ -68,6 +67,7 @@ export class TermWriter {
 
   private constructor(options: TermWriterOptions) {
     this.#options = options
+    this.#waiting = options.waiting
     this.#nextChunk = options.fetch.start
     this.#position = options.fetch.bytes.start
     this.#notedAt = this.#position
@@ -97,7 +97,7 @@ export class TermWriter {
     for (const open of opens) this.#check(open, index, hash, plain.length)
     const bytes = opens.length * plain.length
     const hasRoom =
-      this.#waitingBytes + bytes <= WAITING_BYTES_MAX && this.#pieces.length + opens.length <= WAITING_PIECES_MAX
+      this.#waitingBytes + bytes <= this.#waiting.length && this.#pieces.length + opens.length <= WAITING_PIECES_MAX
     if (!hasRoom) return this.#putManyTimes({ index, hash, plain: plain.slice(), storedBytes })
     for (const open of opens) this.#add(open, hash, plain)
     return this.#finishChunk(index, hash, plain.length, storedBytes)
@@ -106,7 +106,7 @@ export class TermWriter {
   /** A chunk that stands at more places than there is room to wait for. */
   async #putManyTimes({ index, hash, plain, storedBytes }: DecodedRecord): Promise<void> {
     for (const open of this.#open) {
-      const isFull = this.#waitingBytes + plain.length > WAITING_BYTES_MAX
+      const isFull = this.#waitingBytes + plain.length > this.#waiting.length
       if (isFull || this.#pieces.length >= WAITING_PIECES_MAX) await this.#write()
       this.#add(open, hash, plain)
     }
@@ -119,7 +119,7 @@ export class TermWriter {
     this.#noted.addRaw(hash, length)
     this.#nextChunk++
     this.#position += storedBytes
-    return this.#waitingBytes + CHUNK_PLAIN_BYTES_MAX > WAITING_BYTES_MAX ? this.#writeAndNote() : null
+    return this.#waitingBytes + CHUNK_PLAIN_BYTES_MAX > this.#waiting.length ? this.#writeAndNote() : null
   }
 
   /** Writes what waits, hands on the terms it completes, and notes how far this came. Due after the last chunk. */
