@@ -4,12 +4,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { splitmix64 } from '../../test/vectors/recipe.ts'
-import { openFileDigest } from './file-digest.ts'
+import { openFileDigest as openDigest } from './file-digest.ts'
 
 const BYTES = splitmix64(5, 3_000_000)
 const SHA256 = createHash('sha256').update(BYTES).digest('hex')
 /** What a file claims to have decides who hashes it. */
 const SIZES = { here: 1, 'by a thread': 2 ** 30 }
+
+const openFileDigest = (of: FileHandle, size: number) => openDigest(of, size, 4)
 
 let folder: string
 let file: FileHandle

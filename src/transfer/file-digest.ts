@@ -1,7 +1,7 @@
 /**
  * The SHA-256 of a file while it is written: ranges are told in order as they are there, and read back from the disk, so
- * what is hashed is what was written. For large files a thread does it, shared by all of them, beside whoever writes; a
- * thread that ends has the file hashed here instead. It goes with the last file.
+ * what is hashed is what was written. For large files, where there are cores to spare, a thread does it, shared by all
+ * of them; a thread that ends has the file hashed here instead. It goes with the last file.
  */
 import { createHash } from 'node:crypto'
 import type { FileHandle } from 'node:fs/promises'
@@ -13,6 +13,8 @@ import { DIGEST_THREAD, type DigestAnswer, type DigestTask } from './digest-thre
 const READ_BYTES = 1024 * 1024
 /** Below it a thread takes longer to start than it saves. */
 const THREAD_BYTES_MIN = 32 * 1024 * 1024
+/** With fewer it would take the place of whoever sends or writes, and 14 MiB. */
+const THREAD_CORES_MIN = 3
 /** Of one question to the thread: what closing a file may have to wait for. */
 const TASK_BYTES_MAX = 16 * 1024 * 1024
 
@@ -25,8 +27,8 @@ export interface FileDigest {
   close(): Promise<void>
 }
 
-export function openFileDigest(file: FileHandle, size: number): FileDigest {
-  const usesThread = size >= THREAD_BYTES_MIN && availableParallelism() > 1
+export function openFileDigest(file: FileHandle, size: number, cores = availableParallelism()): FileDigest {
+  const usesThread = size >= THREAD_BYTES_MIN && cores >= THREAD_CORES_MIN
   return usesThread ? new ThreadDigest(file, DigestThread.get()) : new LocalDigest(file)
 }
 

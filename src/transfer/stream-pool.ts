@@ -1,6 +1,6 @@
 /**
- * How many ranges are fetched at once, over all files: it begins with few, adds one as long as that makes the whole
- * faster, and takes one back where it does not. A server that asks for patience halves them. Never more than a budget of
+ * How many ranges are fetched at once, over all files: it begins with few, adds half as many as long as that makes the
+ * whole faster, and takes back what brings nothing; from then on it adds one at a time. A server that asks for patience halves them. Never more than a budget of
  * memory allows, since each range holds some.
  */
 import { type Clock, systemClock } from '../base/clock.ts'
@@ -12,9 +12,9 @@ export const STREAM_BYTES = 1.5 * 1024 * 1024
 const MEMORY_BYTES = 24 * 1024 * 1024
 /** Of what a range collects before it is written. */
 export const WAITING_BYTES = 512 * 1024
-const STREAMS_FIRST = 3
+const STREAMS_FIRST = 2
 const WINDOW_MS = 1000
-/** One more must bring at least this part of its share, or it is not worth its memory. */
+/** What is added must bring at least this part of its share, or it is not worth its memory. */
 const GAIN_SHARE = 0.5
 /** Windows without another try after one that brought nothing. */
 const HOLD_WINDOWS = 8
@@ -34,8 +34,9 @@ export class StreamPool {
   readonly #streams: Semaphore
   #windowMs: number
   #windowBytes = 0
-  /** Bytes a millisecond before the last stream was added; null when none is on trial. */
-  #before: number | null = null
+  /** Streams, and bytes a millisecond, before some were added; null when none are on trial. */
+  #before: { readonly size: number; readonly rate: number } | null = null
+  #mayLeap = true
   #hold = 0
   /** Memory of ranges that are done, for the next ones. */
   readonly #spare: Buffer[] = []
@@ -92,14 +93,16 @@ export class StreamPool {
   }
 
   #adapt(rate: number): void {
-    if (this.#before !== null && rate < this.#before * (1 + GAIN_SHARE / (this.size - 1))) {
+    const { size } = this
+    if (this.#before !== null && rate < this.#before.rate * (1 + GAIN_SHARE * (size / this.#before.size - 1))) {
+      this.#streams.resize(this.#before.size)
       this.#before = null
+      this.#mayLeap = false
       this.#hold = HOLD_WINDOWS
-      this.#streams.resize(this.size - 1)
     } else if (this.#hold > 0) this.#hold--
-    else if (this.size < this.max) {
-      this.#before = rate
-      this.#streams.resize(this.size + 1)
+    else if (size < this.max) {
+      this.#before = { size, rate }
+      this.#streams.resize(Math.min(size + (this.#mayLeap ? Math.max(1, size >> 1) : 1), this.max))
     }
   }
 }

@@ -1,8 +1,8 @@
 /**
  * Puts the chunks of one fetched range where the file needs them: a chunk may belong to many terms, a term is a run of
- * chunks. What is waiting is written as much at a time as there is memory given, in file order, neighbours together: a hundred thousand
- * terms of one small chunk cost some hundred writes. A chunk whose hash is known is compared before it is kept. What is
- * written is noted in the journal, from which a later writer goes on after it has hashed it all again.
+ * chunks. What is waiting is written when the memory given is full, in file order, neighbours together: a hundred
+ * thousand terms of one small chunk cost some hundred writes. A chunk whose hash is known is compared before it is kept.
+ * What is written is noted in the journal, from which a later writer goes on after it has hashed it all again.
  */
 import type { FileHandle } from 'node:fs/promises'
 import { AppError } from '../base/app-error.ts'
