@@ -1,6 +1,6 @@
 /**
- * The parts of undici that the client uses, without fetch, WebSocket, caches and mocks, which take 13 MiB and a tenth of a
- * second at the start of every command. They lie where the pinned version has them.
+ * The parts of undici that the client uses, without fetch, WebSocket, caches and mocks: loading those takes a tenth of a
+ * second and some MiB at the start of every command. They lie where the pinned version has them.
  */
 import { createRequire } from 'node:module'
 import type * as undici from 'undici'
