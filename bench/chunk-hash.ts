@@ -7,8 +7,7 @@
  * rotates; their file hashes must agree. Both processes are warm: the ratio has no process start in it.
  */
 import { execFileSync, spawn } from 'node:child_process'
-import { createCipheriv } from 'node:crypto'
-import { closeSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, statSync, writeSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -18,6 +17,7 @@ import { FileHasher } from '../src/xet/file-hasher.ts'
 import type { Kernels } from '../src/xet/kernels.ts'
 import { type BlakeAddon, createNativeKernels } from '../src/xet/native-kernels.ts'
 import { createWasmKernels } from '../src/xet/wasm-kernels.ts'
+import { CORPORA, writeCorpus } from './corpora.ts'
 
 export interface ChunkHashOptions {
   readonly mib?: number
@@ -48,8 +48,6 @@ interface Contender {
 
 const ROOT = join(import.meta.dirname, '..')
 const PEER = join(ROOT, 'test', 'interop', 'peers', 'hf-xet.sh')
-const KINDS = ['random', 'bf16', 'text'] as const
-const BLOCK_BYTES = 1024 * 1024
 
 export async function benchChunkHash(options: ChunkHashOptions = {}): Promise<ChunkHashResult[]> {
   const { mib = 1024, rounds = 5, peerFolder = join(tmpdir(), 'xorbit-bench-hf-xet') } = options
@@ -57,11 +55,11 @@ export async function benchChunkHash(options: ChunkHashOptions = {}): Promise<Ch
   const peer = startPeer(peerFolder)
   try {
     const contenders = [peer.contender, ...ourContenders()]
-    const blocks = Math.max(1, Math.floor(mib / KINDS.length))
+    const blocks = Math.max(1, Math.floor(mib / CORPORA.length))
     const results: ChunkHashResult[] = []
-    for (const kind of KINDS) {
+    for (const kind of CORPORA) {
       const path = join(folder, kind)
-      writeData(path, kind, blocks)
+      writeCorpus(path, kind, blocks, 'chunk-hash')
       results.push(await compare(kind, path, contenders, rounds))
       rmSync(path)
     }
@@ -187,38 +185,6 @@ function startPeer(folder: string) {
     },
   }
   return { contender, stop: () => child.stdin.end() }
-}
-
-function writeData(path: string, kind: (typeof KINDS)[number], blocks: number): void {
-  const noise = createCipheriv('aes-128-ctr', Buffer.alloc(16, kind), Buffer.alloc(16))
-  const descriptor = openSync(path, 'w')
-  let line = 0
-  for (let block = 0; block < blocks; block++) {
-    let bytes: Uint8Array = noise.update(Buffer.alloc(kind === 'bf16' ? 2 * BLOCK_BYTES : BLOCK_BYTES))
-    if (kind === 'bf16') bytes = floatsOf(bytes)
-    else if (kind === 'text') {
-      const lines: string[] = []
-      for (let size = 0; size < BLOCK_BYTES; size += (lines.at(-1) as string).length) {
-        const x = (bytes[line % bytes.length] as number) + 256 * line++
-        lines.push(`${x} token=${x % 997} weight=${x % 89} the quick brown fox jumps over the lazy dog\n`)
-      }
-      bytes = Buffer.from(lines.join('')).subarray(0, BLOCK_BYTES)
-    }
-    writeSync(descriptor, bytes)
-  }
-  closeSync(descriptor)
-}
-
-/** Weights as bf16: random sign and mantissa, exponents that halve in number with each step below 2^-4. */
-function floatsOf(noise: Uint8Array): Uint8Array {
-  const random = new Uint32Array(noise.buffer, noise.byteOffset, noise.byteLength / 4)
-  const floats = new Uint16Array(random.length)
-  for (let i = 0; i < random.length; i++) {
-    const bits = random[i] as number
-    const exponent = 123 - Math.min(8, Math.clz32(bits))
-    floats[i] = ((bits & 1) << 15) | (exponent << 7) | ((bits >>> 1) & 127)
-  }
-  return new Uint8Array(floats.buffer)
 }
 
 function median(values: readonly number[]): number {

@@ -1,39 +1,57 @@
 /**
- * Push and pull of one large file over loopback: `xorbit` beside huggingface_hub with hf_xet, against the same server,
- * turn by turn. Measured are whole client processes (their start included), and what the server spent meanwhile.
+ * Push and pull of one large file over loopback: `xorbit` with the addon, `xorbit` with WebAssembly alone and
+ * huggingface_hub with hf_xet, against the same server of ours, turn by turn. Measured are whole client processes (their
+ * start included), what the server spent meanwhile, and how long its event loop was held. All clients keep compiled code
+ * from one run to the next, and each has done a small push and pull before the first round.
  */
-import { readFileSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
+import { existsSync, readFileSync } from 'node:fs'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { cleanEnvironment, type Finished, ROOT, runProgram } from '../test/farm/hub-process.ts'
-import { mustEnd, Stand, sha256Of } from '../test/interop/stand.ts'
+import { systemClock } from '../src/base/clock.ts'
+import { send } from '../test/farm/http-send.ts'
+import { cleanEnvironment, HubProcess, ROOT, runProgram } from '../test/farm/hub-process.ts'
+import { mustEnd, sha256Of } from '../test/interop/stand.ts'
 import { hub2 } from '../test/interop/venvs.ts'
+import { type Corpus, writeCorpus } from './corpora.ts'
+import type { HeldLine } from './held-loop.ts'
 
-export interface TransferOptions {
-  readonly mib?: number
-  readonly rounds?: number
-}
+export const PEER = 'hf_xet'
+export const CLIENTS = ['xorbit', 'xorbit-wasm', PEER] as const
+export type Client = (typeof CLIENTS)[number]
+export type Verb = 'push' | 'pull'
 
 export interface Cost {
   readonly wallSeconds: number
   readonly cpuSeconds: number
   readonly peakBytes: number
   readonly serverCpuSeconds: number
+  /** How long the server's event loop was held at a time. */
+  readonly heldP99Ms: number
+  readonly heldMaxMs: number
 }
 
-export interface TransferResult {
-  readonly verb: 'push' | 'pull'
-  readonly bytes: number
-  /** Medians over the rounds. */
+/** All clients once, each with bytes that were compared with what they should be. */
+export interface Round {
+  readonly verb: Verb
+  readonly corpus: Corpus
+  readonly mib: number
   readonly costs: Readonly<Record<Client, Cost>>
-  /** Median over the rounds of hf_xet's by ours: above 1 we are better. */
-  readonly ratios: { readonly wall: number; readonly cpu: number }
 }
 
-type Client = 'xorbit' | 'hf_xet'
-const CLIENTS: readonly Client[] = ['xorbit', 'hf_xet']
+export interface RoundPlan {
+  readonly verb: Verb
+  readonly corpus: Corpus
+  readonly mib: number
+  /** Numbers of the rounds: whoever goes first meets colder caches, so the order turns with them. */
+  readonly rounds: readonly number[]
+}
+
 const CLIENT_MS = 900_000
 const TICKS_PER_SECOND = 100
+const WARM_MIB = 2
+/** A line about the event loop is written so long after what it tells of, at most. */
+const LINE_MS = 1500
 
 /** Runs a program and prints what it cost as the last line. */
 const MEASURE = `
@@ -46,86 +64,128 @@ print(json.dumps({"wall": wall, "cpu": used.ru_utime + used.ru_stime, "peak": us
 sys.exit(code)
 `
 
-export async function benchTransfer({ mib = 1024, rounds = 3 }: TransferOptions = {}): Promise<TransferResult[]> {
-  const stand = await Stand.open()
+export async function* runRounds({ verb, corpus, mib, rounds }: RoundPlan): AsyncGenerator<Round> {
+  if (rounds.length === 0) return
+  const bench = await Bench.open(await hub2('1.8.0'))
   try {
-    const bench = new Bench(stand, await hub2('1.8.0'))
-    const pushes: Record<Client, Cost>[] = []
-    const pulls: Record<Client, Cost>[] = []
-    for (let round = 0; round < rounds; round++) {
-      // Whoever goes first meets colder caches: they take turns.
-      const order = round % 2 === 0 ? CLIENTS : [...CLIENTS].reverse()
-      const push: Partial<Record<Client, Cost>> = {}
-      const pull: Partial<Record<Client, Cost>> = {}
-      for (const client of order) push[client] = await bench.push(client, round, mib << 20)
-      // Each pulls what the other has pushed: both files are new to its caches.
-      for (const client of order)
-        pull[client] = await bench.pull(client, client === 'xorbit' ? 'hf_xet' : 'xorbit', round)
-      pushes.push(push as Record<Client, Cost>)
-      pulls.push(pull as Record<Client, Cost>)
+    for (const client of CLIENTS) {
+      await bench.push(client, 'rand', WARM_MIB, `warm-${client}`)
+      await bench.pull(client, `warm-${client}`)
     }
-    return [summarise('push', mib << 20, pushes), summarise('pull', mib << 20, pulls)]
+    // Every client pulls what hf_xet has packed.
+    if (verb === 'pull') await bench.push(PEER, corpus, mib, 'pulled')
+    for (const round of rounds) {
+      const costs: Partial<Record<Client, Cost>> = {}
+      for (let i = 0; i < CLIENTS.length; i++) {
+        const client = CLIENTS[(round + i) % CLIENTS.length] as Client
+        costs[client] =
+          verb === 'push'
+            ? await bench.push(client, corpus, mib, `${client}-${round}`)
+            : await bench.pull(client, 'pulled')
+      }
+      yield { verb, corpus, mib, costs: costs as Record<Client, Cost> }
+    }
   } finally {
-    await stand.close()
+    await bench.close()
   }
 }
 
 class Bench {
-  readonly #stand: Stand
+  readonly #folder: string
+  readonly #hub: HubProcess
   readonly #bin: string
   readonly #sha256 = new Map<string, string>()
+  #token = ''
+  #count = 0
 
-  constructor(stand: Stand, bin: string) {
-    this.#stand = stand
+  private constructor(folder: string, bin: string) {
+    this.#folder = folder
     this.#bin = bin
+    const env = {
+      NODE_OPTIONS: `--import ${join(ROOT, 'bench', 'held-loop.ts')}`,
+      HELD_LOOP_FILE: this.#heldFile,
+    }
+    this.#hub = new HubProcess(join(folder, 'hub'), { env })
   }
 
-  async push(client: Client, round: number, bytes: number): Promise<Cost> {
-    const folder = join(await this.#stand.scratch(), 'in')
-    const path = join(folder, 'model.bin')
-    await this.#stand.randomFile(path, bytes, `${client} ${round}`)
-    const repo = repoOf(client, round)
-    this.#sha256.set(repo, await sha256Of(path))
-    const cost = await this.#measure(
-      client === 'xorbit' ? ['push', repo, folder, '--json'] : ['upload', repo, folder, '.'],
-      client,
-    )
+  static async open(bin: string): Promise<Bench> {
+    const bench = new Bench(await mkdtemp(join(tmpdir(), 'xorbit-bench-')), bin)
+    try {
+      await bench.#hub.start()
+      bench.#token = await bench.#hub.createUser('alice', 'write')
+    } catch (error) {
+      await bench.close()
+      throw error
+    }
+    return bench
+  }
+
+  async close(): Promise<void> {
+    await this.#hub.stop()
+    await rm(this.#folder, { recursive: true, force: true })
+  }
+
+  /** A new file to a new repository. */
+  async push(client: Client, corpus: Corpus, mib: number, name: string): Promise<Cost> {
+    const folder = join(this.#folder, 'in')
+    await mkdir(folder)
+    const sha256 = writeCorpus(join(folder, 'model.bin'), corpus, mib, name)
+    this.#sha256.set(name, sha256)
+    const repo = `alice/${name}`
+    const cost = await this.#measure(client, client === PEER ? ['upload', repo, folder, '.'] : ['push', repo, folder])
+    const reply = await send(this.#hub.url, `/api/models/${repo}/tree/main`, { token: this.#token })
+    // The server computes it from the bytes that it has.
+    if (!reply.body.toString().includes(sha256)) throw new Error(`${client} pushed other bytes to ${repo}`)
     await rm(folder, { recursive: true })
     return cost
   }
 
-  async pull(client: Client, pushedBy: Client, round: number): Promise<Cost> {
-    const target = join(await this.#stand.scratch(), 'out')
-    const repo = repoOf(pushedBy, round)
-    const verb = client === 'xorbit' ? ['pull', repo, '--json'] : ['download', repo]
-    const cost = await this.#measure([...verb, '--local-dir', target], client)
+  async pull(client: Client, name: string): Promise<Cost> {
+    const target = join(this.#folder, 'out')
+    const words = [client === PEER ? 'download' : 'pull', `alice/${name}`, '--local-dir', target]
+    const cost = await this.#measure(client, words)
     const actual = await sha256Of(join(target, 'model.bin'))
-    if (actual !== this.#sha256.get(repo)) throw new Error(`${client} pulled other bytes of ${repo}`)
+    if (actual !== this.#sha256.get(name)) throw new Error(`${client} pulled other bytes of ${name}`)
     await rm(target, { recursive: true })
     return cost
   }
 
-  async #measure(args: readonly string[], client: Client): Promise<Cost> {
-    const { hub, alice } = this.#stand
-    const program = client === 'xorbit' ? [process.execPath, join(ROOT, 'bin', 'xorbit.cjs')] : [join(this.#bin, 'hf')]
-    const env = cleanEnvironment(await this.#stand.scratch(), { HF_ENDPOINT: hub.url, HF_TOKEN: alice })
-    const before = serverCpuSeconds(hub.pid)
-    const finished: Finished = await runProgram('python3', ['-c', MEASURE, ...program, ...args], {
-      env,
-      timeoutMs: CLIENT_MS,
+  async #measure(client: Client, args: readonly string[]): Promise<Cost> {
+    const home = join(this.#folder, `home-${this.#count++}`)
+    const program = client === PEER ? [join(this.#bin, 'hf')] : [process.execPath, join(ROOT, 'bin', 'xorbit.cjs')]
+    const env = cleanEnvironment(home, {
+      HF_ENDPOINT: this.#hub.url,
+      HF_TOKEN: this.#token,
+      XDG_CACHE_HOME: join(this.#folder, 'compiled'),
+      ...(client === 'xorbit-wasm' ? { XORBIT_KERNELS: 'wasm' } : {}),
     })
+    const begun = { ms: systemClock.nowMs(), cpu: serverCpuSeconds(this.#hub.pid) }
+    const finished = await runProgram('python3', ['-c', MEASURE, ...program, ...args], { env, timeoutMs: CLIENT_MS })
     mustEnd(finished, `${client} ${args[0]}`)
-    const { wall, cpu, peak } = JSON.parse(finished.stdout.trim().split('\n').at(-1) ?? '') as {
-      wall: number
-      cpu: number
-      peak: number
-    }
-    return { wallSeconds: wall, cpuSeconds: cpu, peakBytes: peak, serverCpuSeconds: serverCpuSeconds(hub.pid) - before }
+    const last = finished.stdout.trim().split('\n').at(-1) ?? ''
+    const { wall, cpu, peak } = JSON.parse(last) as { wall: number; cpu: number; peak: number }
+    const serverCpu = serverCpuSeconds(this.#hub.pid) - begun.cpu
+    const endedMs = systemClock.nowMs()
+    await systemClock.sleep(LINE_MS)
+    await rm(home, { recursive: true, force: true })
+    const held = heldBetween(this.#heldFile, begun.ms, endedMs)
+    return { wallSeconds: wall, cpuSeconds: cpu, peakBytes: peak, serverCpuSeconds: serverCpu, ...held }
+  }
+
+  get #heldFile(): string {
+    return join(this.#folder, 'held-loop.jsonl')
   }
 }
 
-function repoOf(client: Client, round: number): string {
-  return `alice/${client.replace('_', '-')}-${round}`
+function heldBetween(file: string, fromMs: number, toMs: number): Pick<Cost, 'heldP99Ms' | 'heldMaxMs'> {
+  const lines = existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : []
+  const held = lines
+    .map((line) => JSON.parse(line) as HeldLine)
+    .filter(({ atMs }) => atMs >= fromMs && atMs <= toMs + LINE_MS)
+    .flatMap(({ heldMs }) => heldMs)
+    .sort((a, b) => a - b)
+  if (held.length === 0) throw new Error('The server did not tell how long its event loop was held')
+  return { heldP99Ms: held[Math.floor(held.length * 0.99)] as number, heldMaxMs: held.at(-1) as number }
 }
 
 /** User and system time of all threads of a process so far. */
@@ -134,35 +194,4 @@ function serverCpuSeconds(pid: number): number {
     .replace(/^.*\) /, '')
     .split(' ')
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
-}
-
-function summarise(
-  verb: TransferResult['verb'],
-  bytes: number,
-  rounds: readonly Record<Client, Cost>[],
-): TransferResult {
-  const costOf = (client: Client): Cost => {
-    const pick = (field: keyof Cost) => median(rounds.map((round) => round[client][field]))
-    return {
-      wallSeconds: pick('wallSeconds'),
-      cpuSeconds: pick('cpuSeconds'),
-      peakBytes: pick('peakBytes'),
-      serverCpuSeconds: pick('serverCpuSeconds'),
-    }
-  }
-  const ratio = (field: keyof Cost) => median(rounds.map((round) => round.hf_xet[field] / round.xorbit[field]))
-  return {
-    verb,
-    bytes,
-    costs: { xorbit: costOf('xorbit'), hf_xet: costOf('hf_xet') },
-    ratios: { wall: ratio('wallSeconds'), cpu: ratio('cpuSeconds') },
-  }
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  const middle = sorted.length >> 1
-  return sorted.length % 2 === 1
-    ? (sorted[middle] as number)
-    : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2
 }

@@ -6,6 +6,7 @@ import { type Clock, systemClock } from '../base/clock.ts'
 import type { Env } from '../base/config.ts'
 import { cancelled } from '../base/retry.ts'
 import { checkPathHere } from '../base/safe-path.ts'
+import { withinTime } from '../base/time-limit.ts'
 import type { RepoType } from '../hub/repo-id.ts'
 import { parseModelRef } from '../models/model-ref.ts'
 import { explainFull } from '../transfer/disk-room.ts'
@@ -52,7 +53,12 @@ export interface PullResult {
   readonly here?: ReadonlyMap<string, number>
 }
 
-export async function pull(options: PullOptions): Promise<PullResult> {
+export function pull(options: PullOptions): Promise<PullResult> {
+  const limit = { ms: options.limits?.maxTimeMs, signal: options.signal }
+  return withinTime(limit, (signal) => pullNow({ ...options, signal }))
+}
+
+async function pullNow(options: PullOptions): Promise<PullResult> {
   const { clock = systemClock, signal, env = process.env } = options
   const startMs = clock.monotonicMs()
   const ref = parseModelRef(options.ref, { type: options.repoType })
@@ -94,7 +100,8 @@ async function pullFrom(hub: HubClient, options: PullOptions, target: Target, st
   const useXet = !isOn(env.HF_HUB_DISABLE_XET)
   let outcomes: FileOutcome[]
   try {
-    outcomes = await pullFiles({ hub, repo, commit, files, place, workers, useXet, onProgress, signal })
+    const { limits } = options
+    outcomes = await pullFiles({ hub, repo, commit, files, place, workers, useXet, limits, onProgress, signal })
   } catch (error) {
     // What was proved spares work next time; why the pull failed is what is to be told.
     await place.keepProofs().catch((late: unknown) => late)

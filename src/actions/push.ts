@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { AppError } from '../base/app-error.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { cancelled } from '../base/retry.ts'
+import { withinTime } from '../base/time-limit.ts'
 import type { RepoType } from '../hub/repo-id.ts'
 import { parseModelRef } from '../models/model-ref.ts'
 import { gitBlobId } from '../transfer/commit-lines.ts'
@@ -59,7 +60,12 @@ export interface PushResult extends PushOutcome {
   readonly seconds: number
 }
 
-export async function push(options: PushOptions): Promise<PushResult> {
+export function push(options: PushOptions): Promise<PushResult> {
+  const limit = { ms: options.limits?.maxTimeMs, signal: options.signal }
+  return withinTime(limit, (signal) => pushNow({ ...options, signal }))
+}
+
+async function pushNow(options: PushOptions): Promise<PushResult> {
   const { clock = systemClock, signal, env = process.env } = options
   const startMs = clock.monotonicMs()
   const ref = parseModelRef(options.repo, { type: options.repoType })
@@ -83,6 +89,7 @@ export async function push(options: PushOptions): Promise<PushResult> {
       parent: options.parent ?? null,
       uploads: options.maxWorkers ?? UPLOADS,
       useXet: !isOn(env.HF_HUB_DISABLE_XET),
+      limits: options.limits,
       onProgress: options.onProgress ?? (() => undefined),
       sentXorbsFolder: join(ownCache(env), 'uploads'),
       signal,

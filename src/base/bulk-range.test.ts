@@ -6,7 +6,7 @@ import { systemClock } from './clock.ts'
 import { Deadline } from './deadline.ts'
 
 const CONTENT = Buffer.alloc(3_000_000, 'some content of thirty-one bytes')
-const bulk = new BulkRanges({})
+const bulk = new BulkRanges({}, 10_000)
 let server: Server | HttpServer | null = null
 afterEach(async () => {
   bulk.close()

@@ -1,6 +1,6 @@
 /**
  * Byte ranges over sockets of our own: HTTP/1.1, one request at a time a connection, the body read straight into blocks of
- * half a megabyte. A quarter of the CPU that the library takes, which is most of what a fast pull spends on its network.
+ * a quarter of a megabyte. A quarter of the CPU that the library takes, which is most of what a fast pull spends on its network.
  *
  * It speaks the one answer that matters: 206, of exactly the range asked for, with a length and no encoding. For anything
  * else it drops the connection and says null, and the library asks again: redirects, refusals and odd servers are its.
@@ -11,12 +11,13 @@ import { type ByteRange, formatRange, parseContentRange } from './byte-range.ts'
 import type { Deadline } from './deadline.ts'
 import { connectionError } from './http-failure.ts'
 
-const BLOCK_BYTES = 512 * 1024
+/** Small enough that a few stay in the processor's cache until they are worked on. */
+const BLOCK_BYTES = 256 * 1024
 const HEAD_BYTES_MAX = 64 * 1024
 /** Filled and not yet taken; then the socket is not read. */
-const BLOCKS_WAITING_MAX = 2
+const BLOCKS_WAITING_MAX = 1
 /** Taken, and perhaps still looked at. */
-const BLOCKS_TAKEN_MAX = 2
+const BLOCKS_TAKEN_MAX = 1
 const RESTING_PER_ORIGIN_MAX = 16
 const SINGLE_FIELDS = new Set([
   'content-length',
@@ -35,19 +36,25 @@ export interface BulkRequest {
   readonly where: string
   /** Ours to close. */
   readonly deadline: Deadline
+  /** Over a connection that nothing was asked on yet. */
+  readonly fresh?: boolean | undefined
+  /** Bytes of the body as they come. */
+  readonly onBytes?: ((bytes: number) => void) | undefined
 }
 
 export class BulkRanges {
   readonly #tls: ConnectionOptions
+  readonly #connectMs: number
   readonly #resting = new Map<string, BulkConnection[]>()
 
-  constructor(tls: ConnectionOptions) {
+  constructor(tls: ConnectionOptions, connectMs: number) {
     this.#tls = tls
+    this.#connectMs = connectMs
   }
 
   /**
-   * The range's bytes, all of them or an error; null when the answer is not one of ours. A piece is valid until the second
-   * one after it is asked for: its memory is used again.
+   * The range's bytes, all of them or an error; null when the answer is not one of ours. A piece is valid until the next
+   * one is asked for: its memory is used again.
    */
   async open(request: BulkRequest): Promise<AsyncGenerator<Uint8Array> | null> {
     const { deadline, where } = request
@@ -66,8 +73,8 @@ export class BulkRanges {
     const { url, deadline } = request
     for (;;) {
       deadline.signal.throwIfAborted()
-      const rested = this.#resting.get(url.origin)?.pop()
-      const connection = rested ?? new BulkConnection((onread) => openSocket(url, this.#tls, onread))
+      const rested = request.fresh === true ? undefined : this.#resting.get(url.origin)?.pop()
+      const connection = rested ?? this.#connect(url)
       const answer = await connection.ask(request)
       if (answer === 'right') return connection
       connection.destroy()
@@ -76,6 +83,18 @@ export class BulkRanges {
       // One that rested may have been closed by the other side meanwhile.
       if (rested === undefined) throw connection.failure
     }
+  }
+
+  #connect(url: URL): BulkConnection {
+    return new BulkConnection((onread) => {
+      const socket = openSocket(url, this.#tls, onread)
+      const late = Object.assign(new Error(`no connection in ${this.#connectMs / 1000} s`), { code: 'ETIMEDOUT' })
+      const timer = setTimeout(() => socket.destroy(late), this.#connectMs)
+      for (const event of [url.protocol === 'https:' ? 'secureConnect' : 'connect', 'close']) {
+        socket.once(event, () => clearTimeout(timer))
+      }
+      return socket
+    })
   }
 
   close(): void {
@@ -223,6 +242,7 @@ class BulkConnection {
   #onBytes(bytes: number): boolean {
     this.#filled += bytes
     this.#request?.deadline.touch()
+    this.#request?.onBytes?.(bytes)
     if (this.#state === 'head') this.#onHead()
     else if (this.#state === 'body') this.#onBody()
     // Nothing was asked.

@@ -13,10 +13,11 @@
 import { readFileSync } from 'node:fs'
 import { Readable } from 'node:stream'
 import { getCACertificates } from 'node:tls'
-import { Agent, type Dispatcher, EnvHttpProxyAgent, request as undiciRequest } from 'undici'
+import type { Dispatcher } from 'undici'
 import { AppError, systemCode } from './app-error.ts'
 import { BulkRanges } from './bulk-range.ts'
 import { type ByteRange, formatRange, parseContentRange } from './byte-range.ts'
+import { checkedBody } from './checked-body.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { Env } from './config.ts'
 import { Deadline } from './deadline.ts'
@@ -31,7 +32,9 @@ import {
 } from './http-address.ts'
 import { htmlError, JSON_BYTES_MAX, looksLikeHtml, parseReply, readStart, readWhole } from './http-body.ts'
 import { connectionError, statusError } from './http-failure.ts'
+import { RateLimit } from './rate-limit.ts'
 import { RETRY_POLICY, type RetryPolicy, withRetries } from './retry.ts'
+import { Agent, EnvHttpProxyAgent, sendBy } from './undici-parts.ts'
 
 const REDIRECTS_MAX = 10
 const REPLY_HEADER_BYTES_MAX = 64 * 1024
@@ -48,6 +51,10 @@ export interface HttpClientOptions {
   readonly clock?: Clock
   /** Progress deadline: without a byte for so long a request ends. */
   readonly idleMs?: number
+  /** Until a connection stands, encryption included. */
+  readonly connectMs?: number | undefined
+  /** For all bodies together, both ways. */
+  readonly bytesPerSecond?: number | undefined
 }
 
 export interface HttpRequest {
@@ -67,6 +74,13 @@ export interface HttpRequest {
   readonly accept?: readonly number[] | undefined
   /** Of `range`: an answer that does not say which range it is counts by its length. For bytes that are proved anyhow. */
   readonly unnamedRange?: boolean | undefined
+}
+
+export interface RangeWishes {
+  /** Not over a connection that was used before, where there is no proxy. */
+  readonly fresh?: boolean
+  /** Bytes as they come, before there are enough for a piece. */
+  readonly onBytes?: (bytes: number) => void
 }
 
 export interface HttpReply {
@@ -92,6 +106,7 @@ export class HttpClient {
   readonly #isDirect: (url: URL) => boolean
   readonly #options: HttpClientOptions
   readonly #clock: Clock
+  readonly #limit: RateLimit | null
 
   constructor(options: HttpClientOptions = {}) {
     this.#options = options
@@ -99,7 +114,8 @@ export class HttpClient {
     const { outward, direct, tls, hasProxy } = createDispatchers(options)
     this.#outward = outward
     this.#direct = direct
-    this.#bulk = new BulkRanges(tls)
+    this.#bulk = new BulkRanges(tls, options.connectMs ?? CONNECT_MS)
+    this.#limit = options.bytesPerSecond === undefined ? null : new RateLimit(options.bytesPerSecond, this.#clock)
     this.#isDirect = (url) => !hasProxy || isLoopback(url)
   }
 
@@ -131,16 +147,17 @@ export class HttpClient {
   /**
    * One attempt at exactly `range`: anything but 206 with this Content-Range and length throws. The bytes stream; the
    * caller decides where to go on after a break. By our own sockets where there is no proxy: a piece is valid until the
-   * second one after it is asked for.
+   * next one is asked for.
    */
-  async *range(request: HttpRequest, range: ByteRange): AsyncGenerator<Uint8Array> {
+  async *range(request: HttpRequest & RangeWishes, range: ByteRange): AsyncGenerator<Uint8Array> {
     const url = checkUrl(request.url)
     if (this.#isDirect(url)) {
       const where = `GET ${url.origin}${url.pathname}`
       const headers = { ...this.#commonHeaders(), ...checkHeaders(request.headers ?? {}) }
       const deadline = this.#startDeadline(where, request)
-      const bytes = await this.#bulk.open({ url, headers, range, where, deadline })
-      if (bytes !== null) return yield* bytes
+      const { fresh, onBytes } = request
+      const bytes = await this.#bulk.open({ url, headers, range, where, deadline, fresh, onBytes })
+      if (bytes !== null) return yield* this.#limited(bytes, request)
     }
     const headers = { ...request.headers, range: formatRange(range) }
     const reply = await this.#attempt({ ...request, headers })
@@ -151,11 +168,19 @@ export class HttpClient {
       for await (const piece of reply.body) {
         got += piece.length
         if (got > wanted) break
+        request.onBytes?.(piece.length)
         yield piece
       }
       if (got !== wanted) throw wrongRange(reply.where, `${got} bytes in place of ${wanted}`)
     } finally {
       await reply.close()
+    }
+  }
+
+  async *#limited(bytes: AsyncGenerator<Uint8Array>, { signal, onBytes }: HttpRequest & RangeWishes) {
+    for await (const piece of bytes) {
+      await this.#limit?.take(piece.length, signal, () => onBytes?.(0))
+      yield piece
     }
   }
 
@@ -205,20 +230,21 @@ export class HttpClient {
     const where = `${request.method ?? 'GET'} ${url.origin}${url.pathname}`
     const deadline = this.#startDeadline(where, request)
     try {
-      const reply = await undiciRequest(url, {
+      const dispatcher = isLoopback(url) ? this.#direct : this.#outward
+      const reply = await sendBy(dispatcher, url, {
         method: request.method ?? 'GET',
         headers: {
           ...this.#commonHeaders(),
           ...headers,
           ...(request.bodyLength === undefined ? {} : { 'content-length': String(request.bodyLength) }),
         },
-        body: bodyOf(request.body, deadline),
-        dispatcher: isLoopback(url) ? this.#direct : this.#outward,
+        body: bodyOf(request.body, deadline, this.#limit),
         signal: deadline.signal,
         headersTimeout: 0,
         bodyTimeout: 0,
       })
-      return makeReply(reply, { where, url, deadline, isHead: request.method === 'HEAD' })
+      const isHead = request.method === 'HEAD'
+      return makeReply(reply, { where, url, deadline, isHead, limit: this.#limit })
     } catch (error) {
       deadline.close()
       throw deadline.signal.aborted ? deadline.signal.reason : connectionError(where, error)
@@ -244,14 +270,14 @@ export class HttpClient {
   }
 }
 
-function createDispatchers({ env = process.env, caFile }: HttpClientOptions) {
+function createDispatchers({ env = process.env, caFile, connectMs = CONNECT_MS }: HttpClientOptions) {
   const file = caFile ?? env.SSL_CERT_FILE ?? env.REQUESTS_CA_BUNDLE
   const tls = file ? { ca: [...getCACertificates('default'), readAuthorities(file)] } : {}
   const common = {
     allowH2: false,
     connections: CONNECTIONS_PER_ORIGIN,
     maxHeaderSize: REPLY_HEADER_BYTES_MAX,
-    connect: { ...tls, timeout: CONNECT_MS },
+    connect: { ...tls, timeout: connectMs },
   }
   const proxies = {
     httpProxy: env.http_proxy ?? env.HTTP_PROXY ?? '',
@@ -286,9 +312,10 @@ interface ReplyContext {
   readonly url: URL
   readonly deadline: Deadline
   readonly isHead: boolean
+  readonly limit: RateLimit | null
 }
 
-function makeReply(reply: Dispatcher.ResponseData, { where, url, deadline, isHead }: ReplyContext): HttpReply {
+function makeReply(reply: Dispatcher.ResponseData, { where, url, deadline, isHead, limit }: ReplyContext): HttpReply {
   deadline.pause()
   const header = (name: string): string | undefined => {
     const value = reply.headers[name.toLowerCase()]
@@ -305,55 +332,23 @@ function makeReply(reply: Dispatcher.ResponseData, { where, url, deadline, isHea
   const body = checkedBody(reply.body, {
     where,
     deadline,
+    limit,
     length: isHead ? null : length,
     encoding: header('content-encoding'),
   })
   return { status: reply.statusCode, url: url.href, where, length, header, body, close }
 }
 
-interface BodyContext {
-  readonly where: string
-  readonly deadline: Deadline
-  readonly length: number | null
-  readonly encoding: string | undefined
-}
-
-async function* checkedBody(body: AsyncIterable<Uint8Array>, context: BodyContext): AsyncGenerator<Uint8Array> {
-  const { where, deadline, length, encoding } = context
-  if (encoding !== undefined && encoding !== 'identity') {
-    throw new AppError('upstream', 'ENCODING_UNASKED', `${where}: the reply is ${encoding}, asked was identity`)
-  }
-  const pieces = body[Symbol.asyncIterator]()
-  let got = 0
-  try {
-    for (;;) {
-      deadline.touch()
-      const next = await pieces.next()
-      deadline.pause()
-      if (next.done) break
-      got += next.value.length
-      yield next.value
-    }
-  } catch (error) {
-    throw deadline.signal.aborted ? deadline.signal.reason : connectionError(where, error)
-  } finally {
-    deadline.close()
-    await pieces.return?.()
-  }
-  if (length !== null && got !== length) {
-    throw new AppError('network', 'REPLY_CUT_SHORT', `${where}: ${got} of ${length} bytes came`)
-  }
-}
-
 /** Large bodies go in pieces, so that a slow link is seen as progress. */
-function bodyOf(body: HttpRequest['body'], deadline: Deadline): string | Uint8Array | Readable | null {
+function bodyOf(body: HttpRequest['body'], deadline: Deadline, limit: RateLimit | null) {
   if (typeof body !== 'function') return body ?? null
-  return Readable.from(touching(body(), deadline), { objectMode: false })
+  return Readable.from(touching(body(), deadline, limit), { objectMode: false })
 }
 
-async function* touching(source: AsyncIterable<Uint8Array>, deadline: Deadline): AsyncGenerator<Uint8Array> {
+async function* touching(source: AsyncIterable<Uint8Array>, deadline: Deadline, limit: RateLimit | null) {
   for await (const piece of source) {
     deadline.touch()
+    await limit?.take(piece.length, deadline.signal, () => deadline.touch())
     yield piece
   }
   deadline.touch()

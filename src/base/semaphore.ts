@@ -3,13 +3,24 @@
  * budget is cut to it, so that one big task runs alone instead of never.
  */
 export class Semaphore {
-  readonly total: number
+  #total: number
   #free: number
   readonly #waiting: { units: number; grant: () => void }[] = []
 
   constructor(total: number) {
-    this.total = total
+    this.#total = total
     this.#free = total
+  }
+
+  get total(): number {
+    return this.#total
+  }
+
+  /** A smaller budget counts as tasks give back what they hold. */
+  resize(total: number): void {
+    this.#free += total - this.#total
+    this.#total = total
+    this.#grantNext()
   }
 
   /** How many wait. */
@@ -20,7 +31,7 @@ export class Semaphore {
   /** Resolves when `units` are reserved; call the result exactly once to give them back. */
   async acquire(units = 1, signal?: AbortSignal): Promise<() => void> {
     signal?.throwIfAborted()
-    const wanted = Math.min(units, this.total)
+    const wanted = Math.min(units, this.#total)
     if (this.#waiting.length > 0 || wanted > this.#free) await this.#wait(wanted, signal)
     else this.#free -= wanted
     let held = true

@@ -16,6 +16,9 @@ export const BATCH_BYTES = 512 * 1024
 /** Decoding thousands of tiny records takes long however few their bytes are. */
 export const BATCH_RECORDS_MAX = 1024
 
+/** Plain bytes are hashed or copied before the next record is decoded. */
+const LENT = { isLent: true }
+
 export interface HashedRecords {
   /** The bytes that were given. */
   readonly records: Uint8Array
@@ -70,7 +73,7 @@ export function hashRecords(records: Uint8Array, firstIndex: number): Uint8Array
   let at = 0
   let index = firstIndex
   for (const record of eachRecord(records)) {
-    const plain = decodeRecord(record, index++)
+    const plain = decodeRecord(record, index++, LENT)
     pairs.set(hashBytes(chunkHash(plain)), at)
     view.setUint32(at + HASH_BYTES, plain.length, true)
     at += PAIR_BYTES
@@ -104,7 +107,7 @@ export function decodeRecords(
 }
 
 export function addPlain(sha256: Hash, records: Uint8Array): void {
-  for (const record of eachRecord(records)) sha256.update(decodeRecord(record))
+  for (const record of eachRecord(records)) sha256.update(decodeRecord(record, 0, LENT))
 }
 
 function* eachRecord(records: Uint8Array): Iterable<Uint8Array> {
@@ -124,7 +127,7 @@ function countRecords(records: Uint8Array): number {
 
 function decodeOrNull(record: Uint8Array): Uint8Array | null {
   try {
-    return decodeRecord(record)
+    return decodeRecord(record, 0, LENT)
   } catch (error) {
     if (error instanceof AppError) return null
     throw error

@@ -7,10 +7,18 @@ import { AppError } from '../base/app-error.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
 import type { Flags, Io } from './output.ts'
 import { drawBars } from './progress-bars.ts'
-import { countOf, formatBytes, formatSeconds } from './quantities.ts'
+import { countOf, formatBytes, formatSeconds, printable } from './quantities.ts'
 import { type ProgressEvent, TransferTally } from './transfer-tally.ts'
 
 export type ProgressMode = 'tty' | 'plain' | 'json' | 'none'
+
+/** A pause before something is tried again. */
+export interface WaitEvent {
+  readonly event: 'wait'
+  readonly seconds: number
+  readonly code: string
+  readonly message: string
+}
 
 export interface ProgressScreen {
   write(text: string): unknown
@@ -41,9 +49,20 @@ export class Progress {
     this.#timer = mode === 'none' ? null : setInterval(() => this.#showIfDue(), EVERY_MS[mode]).unref()
   }
 
-  readonly on = (event: ProgressEvent): void => {
-    this.#tally.add(event)
-    this.#showIfDue()
+  readonly on = (event: ProgressEvent | WaitEvent): void => {
+    if (event.event === 'wait') this.#tellWait(event)
+    else {
+      this.#tally.add(event)
+      this.#showIfDue()
+    }
+  }
+
+  /** At once when it is a second or more: it would look like a stall. */
+  readonly #tellWait = ({ seconds, code, message }: WaitEvent): void => {
+    if (this.#mode === 'json') this.#io.event('wait', { seconds, code, message })
+    if (seconds < 1 || this.#mode === 'json' || this.#mode === 'none') return
+    this.pause()
+    this.#screen.write(`trying again in ${formatSeconds(seconds)}: ${printable(message)}\n`)
   }
 
   /** Leaves the terminal clean for a line of somebody else's; the next event draws again. */

@@ -44,3 +44,34 @@ export function countFlag(flags: Flags, name: string, flag: string): number | un
   }
   return value
 }
+
+/** How much at once, how fast, how long. */
+export function limitFlags(flags: Flags) {
+  const seconds = (name: string, flag: string) => {
+    const value = numberFlag(flags, name, flag, /^(\d+(?:\.\d+)?)$/)
+    return value === undefined ? undefined : value * 1000
+  }
+  const bytes = (name: string, flag: string) => numberFlag(flags, name, flag, /^(\d+(?:\.\d+)?)([kmg]?)(?:i?b)?$/i)
+  return {
+    limits: {
+      connections: countFlag(flags, 'connections', '--connections'),
+      bytesPerSecond: bytes('limitRate', '--limit-rate'),
+      connectMs: seconds('connectTimeout', '--connect-timeout'),
+      maxTimeMs: seconds('maxTime', '--max-time'),
+      memoryBytes: bytes('maxMemory', '--max-memory'),
+    },
+  }
+}
+
+/** A number above zero; K, M and G are powers of 1024. */
+function numberFlag(flags: Flags, name: string, flag: string, form: RegExp): number | undefined {
+  const text = textFlag(flags, name)
+  if (text === undefined) return undefined
+  const [, digits = '', unit = ''] = form.exec(text) ?? []
+  const value = Number(digits) * 1024 ** ' kmg'.indexOf(unit.toLowerCase() || ' ')
+  if (digits === '' || !(value > 0) || value > Number.MAX_SAFE_INTEGER) {
+    const example = form.source.includes('kmg') ? 'bytes such as 500K, 20M or 1G' : 'seconds such as 30'
+    throw new AppError('usage', 'FLAG_INVALID', `${flag} is a number above 0, ${example}, not ${JSON.stringify(text)}`)
+  }
+  return value
+}

@@ -13,17 +13,18 @@ import { AppError } from '../base/app-error.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { toAppError } from '../base/error-table.ts'
 import { cancelled, planRetry, RETRY_POLICY, type RetryPolicy } from '../base/retry.ts'
-import type { Semaphore } from '../base/semaphore.ts'
 import type { ChunkList } from '../xet/chunk-list.ts'
-import { readXorbChunks } from '../xet/xorb-reader.ts'
+import { RecordDecoder } from '../xet/record-decoder.ts'
 import type { FetchJournal } from './fetch-journal.ts'
+import { type RangeLane, readHedged } from './hedged-range.ts'
 import { type FileClaim, OrderedCheck } from './ordered-check.ts'
+import type { TransferWait } from './progress.ts'
 import type { Plan, PlanFetch } from './reconstruction-plan.ts'
 import type { RemoteCas } from './remote-cas.ts'
+import type { StreamPool } from './stream-pool.ts'
 import { TermWriter } from './term-writer.ts'
 
 const PLAN_BYTES_MAX = 16 * 1024 ** 3
-const FETCHES_PER_FILE = 8
 
 export interface XetDownload {
   readonly cas: RemoteCas
@@ -32,9 +33,11 @@ export interface XetDownload {
   readonly file: FileHandle
   readonly journal: FetchJournal | null
   /** Shared by all files: how many ranges are fetched at once. */
-  readonly streams: Semaphore
+  readonly streams: StreamPool
   /** Negative when written bytes were thrown away. */
   readonly onBytes: (bytes: number) => void
+  /** Is told before a pause that a failure, or the server's wish, makes. */
+  readonly onWait?: ((wait: TransferWait) => void) | undefined
   readonly signal?: AbortSignal | undefined
   readonly retry?: RetryPolicy
   readonly clock?: Clock
@@ -59,14 +62,22 @@ export async function downloadXetFile(job: XetDownload): Promise<string> {
   }
 }
 
+/** What the chunks of one attempt are held against. */
+interface Proof {
+  readonly known: ChunkList | null
+  readonly check: OrderedCheck
+}
+
+interface Memory {
+  readonly waiting: Buffer
+}
+
 class Attempt {
   readonly #job: XetDownload
-  readonly #check: OrderedCheck
   readonly #stop = new AbortController()
 
   constructor(job: XetDownload) {
     this.#job = job
-    this.#check = new OrderedCheck(job.file)
   }
 
   async run(): Promise<string> {
@@ -76,18 +87,27 @@ class Attempt {
     signal?.addEventListener('abort', onAbort)
     try {
       if ((await file.stat()).size > claim.size) await file.truncate(claim.size)
-      const known = await cas.findChunkList(claim.hash, claim.size)
+      return await this.#fetchAll(await cas.findChunkList(claim.hash, claim.size))
+    } finally {
+      signal?.removeEventListener('abort', onAbort)
+    }
+  }
+
+  async #fetchAll(known: ChunkList | null): Promise<string> {
+    const { cas, claim, file } = this.#job
+    const check = new OrderedCheck(file, claim, known)
+    try {
       let firstChunk = 0
       for (let offset = 0; offset < claim.size; ) {
         const range = { start: offset, end: Math.min(offset + PLAN_BYTES_MAX, claim.size) }
         const plan = await this.#getPlan(range, firstChunk)
-        await this.#runPlan(new LivePlan(cas, claim, plan, range.end), known)
+        await this.#runPlan(new LivePlan(cas, claim, plan, range.end), { known, check })
         offset += plan.plainLength
         firstChunk += plan.chunkCount
       }
-      return this.#check.finish(claim)
+      return await check.finish()
     } finally {
-      signal?.removeEventListener('abort', onAbort)
+      await check.close()
     }
   }
 
@@ -102,47 +122,44 @@ class Attempt {
     return plan
   }
 
-  /** A few fetches at once, in file order; the first failure stops the others before it is thrown. */
-  async #runPlan(plan: LivePlan, known: ChunkList | null): Promise<void> {
+  /** Several fetches at once, in file order; the first failure stops the others before it is thrown. */
+  async #runPlan(plan: LivePlan, proof: Proof): Promise<void> {
+    const { streams } = this.#job
     let next = 0
     let failure: unknown = null
     const worker = async () => {
       while (next < plan.count && failure === null) {
         const index = next++
         try {
-          await this.#job.streams.run(() => this.#fetch(plan, index, known), 1, this.#stop.signal)
+          await streams.runWith((waiting) => this.#fetch(plan, index, { ...proof, waiting }), this.#stop.signal)
         } catch (error) {
           failure ??= error
           this.#stop.abort(cancelled(error))
         }
       }
     }
-    await Promise.all(Array.from({ length: Math.min(FETCHES_PER_FILE, plan.count) }, worker))
+    await Promise.all(Array.from({ length: Math.min(streams.max, plan.count) }, worker))
     if (failure !== null) throw failure
     this.#stop.signal.throwIfAborted()
   }
 
-  async #fetch(plan: LivePlan, index: number, known: ChunkList | null): Promise<void> {
-    const { file, journal, onBytes, clock = systemClock, retry = RETRY_POLICY } = this.#job
+  async #fetch(plan: LivePlan, index: number, { known, check, waiting }: Proof & Memory): Promise<void> {
+    const { file, journal, onBytes, onWait, streams, clock = systemClock, retry = RETRY_POLICY } = this.#job
     let fetch = plan.get(index)
-    const writer = await TermWriter.open({ file, fetch, check: this.#check, known, journal, onWritten: onBytes })
+    const writer = await TermWriter.open({ file, fetch, check, known, journal, waiting, onWritten: onBytes })
     let refusals = 0
     for (let failures = 0; ; ) {
+      const begun = writer.nextChunk
       try {
-        if (writer.nextChunk < fetch.end) {
-          const body = this.#job.cas.openXorb(fetch, writer.position, this.#stop.signal)
-          for await (const chunk of readXorbChunks(body, { firstIndex: writer.nextChunk })) {
-            if (chunk.index >= fetch.end) throw wrongRange(fetch)
-            await writer.put(chunk)
-            failures = 0
-            refusals = 0
-          }
-        }
-        if (writer.nextChunk !== fetch.end || writer.position !== fetch.bytes.end) throw wrongRange(fetch)
-        await writer.flush()
+        await this.#receive(fetch, writer, failures > 0)
         return
       } catch (thrown) {
         if (this.#stop.signal.aborted) throw this.#stop.signal.reason
+        // Only what no attempt had before is progress.
+        if (writer.nextChunk > begun) {
+          failures = 0
+          refusals = 0
+        }
         const error = toAppError(thrown)
         if (error.kind === 'forbidden' && refusals++ === 0) {
           fetch = await plan.renew(fetch, index)
@@ -150,9 +167,33 @@ class Attempt {
         }
         const delayMs = planRetry(retry, failures++, error, Math.random())
         if (delayMs === null) throw thrown
+        if (error.kind === 'rate-limited' || error.kind === 'busy') streams.backOff()
+        onWait?.({ error, ms: delayMs })
         await clock.sleep(delayMs, this.#stop.signal)
       }
     }
+  }
+
+  /** The rest of a fetch, from where its writer is. */
+  async #receive(fetch: PlanFetch, writer: TermWriter, fresh: boolean): Promise<void> {
+    const { cas, streams, clock = systemClock } = this.#job
+    const { start, end } = { start: writer.position, end: fetch.bytes.end }
+    if (writer.nextChunk < fetch.end) {
+      const decoder = new RecordDecoder(writer.nextChunk)
+      const signal = this.#stop.signal
+      const open = (lane: RangeLane) => cas.openXorb(fetch, lane)
+      for await (const piece of readHedged({ open, start, end, fresh, rates: streams.rates, signal, clock })) {
+        decoder.feed(piece)
+        for (let chunk = decoder.next(); chunk !== null; chunk = decoder.next()) {
+          if (chunk.index >= fetch.end) throw wrongRange(fetch)
+          const writing = writer.put(chunk)
+          if (writing !== null) await writing
+        }
+      }
+      decoder.finish()
+    }
+    if (writer.nextChunk !== fetch.end || writer.position !== end) throw wrongRange(fetch)
+    await writer.flush()
   }
 }
 

@@ -8,36 +8,36 @@
  */
 import type { FileHandle } from 'node:fs/promises'
 import { frameRecord, readRecords } from '../base/record-log.ts'
+import { type ChunkList, ChunkListBuilder, readPairs } from '../xet/chunk-list.ts'
 import { CHUNK_PLAIN_BYTES_MAX, HASH_BYTES, PAIR_BYTES } from '../xet/constants.ts'
-import { type ChunkHash, formatHash, hashBytes, type XorbHash } from '../xet/hash.ts'
+import { formatHash, hashBytes, type XorbHash } from '../xet/hash.ts'
 import type { PlanFetch } from './reconstruction-plan.ts'
 
 const FIXED_BYTES = HASH_BYTES + 4 + 4 + 8 + 8 + 4 + 8
 /** Three times that of a file of 2^21 chunks; a longer one was not made by us. */
 const JOURNAL_BYTES_MAX = 256 * 1024 * 1024
 
-export interface JournalChunk {
-  readonly hash: ChunkHash
-  readonly length: number
-}
-
 export interface FetchProgress {
-  readonly chunks: readonly JournalChunk[]
+  readonly chunks: ChunkList
   /** In the stored xorb: where the chunk after these begins. */
   readonly position: number
 }
 
 export type FetchRange = Pick<PlanFetch, 'xorb' | 'start' | 'end' | 'bytes'>
 
-export interface JournalEntry extends FetchProgress {
+export interface JournalEntry {
   readonly fetch: FetchRange
-  /** Number within the xorb of the first of `chunks`. */
+  /** Number within the xorb of the first chunk. */
   readonly first: number
+  /** Of the chunks, packed as in chunk-list.ts. */
+  readonly pairs: Uint8Array
+  /** In the stored xorb: where the chunk after these begins. */
+  readonly position: number
 }
 
 export class FetchJournal {
   readonly #file: FileHandle
-  readonly #progress: Map<string, { chunks: JournalChunk[]; position: number }>
+  readonly #progress: Map<string, { chunks: ChunkListBuilder; position: number }>
   #end: number
 
   private constructor(file: FileHandle, end: number, entries: Iterable<JournalEntry>) {
@@ -58,7 +58,8 @@ export class FetchJournal {
   }
 
   findProgress(fetch: FetchRange): FetchProgress | null {
-    return this.#progress.get(keyOf(fetch)) ?? null
+    const progress = this.#progress.get(keyOf(fetch))
+    return progress === undefined ? null : { chunks: progress.chunks.finish(), position: progress.position }
   }
 
   async append(entry: JournalEntry): Promise<void> {
@@ -76,12 +77,12 @@ export class FetchJournal {
     await this.#file.truncate(0)
   }
 
-  #take({ fetch, first, chunks, position }: JournalEntry): void {
+  #take({ fetch, first, pairs, position }: JournalEntry): void {
     const key = keyOf(fetch)
-    const known = first === fetch.start ? [] : this.#progress.get(key)?.chunks
-    if (known === undefined || fetch.start + known.length !== first) return
-    known.push(...chunks)
-    this.#progress.set(key, { chunks: known, position })
+    const chunks = first === fetch.start ? new ChunkListBuilder() : this.#progress.get(key)?.chunks
+    if (chunks === undefined || fetch.start + chunks.count !== first) return
+    chunks.addPairs(pairs)
+    this.#progress.set(key, { chunks, position })
   }
 }
 
@@ -106,19 +107,19 @@ function readEntry(payload: Uint8Array): JournalEntry | null {
   const bytes = { start: Number(view.getBigUint64(40, true)), end: Number(view.getBigUint64(48, true)) }
   const first = view.getUint32(56, true)
   const position = Number(view.getBigUint64(60, true))
-  const chunks: JournalChunk[] = []
-  for (let at = FIXED_BYTES; at < payload.length; at += PAIR_BYTES) {
-    const length = view.getUint32(at + HASH_BYTES, true)
-    if (length === 0 || length > CHUNK_PLAIN_BYTES_MAX) return null
-    chunks.push({ hash: formatHash<'chunk'>(payload.subarray(at, at + HASH_BYTES)), length })
-  }
-  if (first < start || first + chunks.length > end || position < bytes.start || position > bytes.end) return null
+  const pairs = payload.subarray(FIXED_BYTES)
+  let isGood = true
+  readPairs(pairs, (_, length) => {
+    isGood &&= length > 0 && length <= CHUNK_PLAIN_BYTES_MAX
+  })
+  const last = first + pairs.length / PAIR_BYTES
+  if (!isGood || first < start || last > end || position < bytes.start || position > bytes.end) return null
   const xorb: XorbHash = formatHash<'xorb'>(payload.subarray(0, HASH_BYTES))
-  return { fetch: { xorb, start, end, bytes }, first, chunks, position }
+  return { fetch: { xorb, start, end, bytes }, first, pairs, position }
 }
 
-export function formatEntry({ fetch, first, chunks, position }: JournalEntry): Uint8Array {
-  const payload = new Uint8Array(FIXED_BYTES + chunks.length * PAIR_BYTES)
+export function formatEntry({ fetch, first, pairs, position }: JournalEntry): Uint8Array {
+  const payload = new Uint8Array(FIXED_BYTES + pairs.length)
   const view = new DataView(payload.buffer)
   payload.set(hashBytes(fetch.xorb), 0)
   view.setUint32(32, fetch.start, true)
@@ -127,11 +128,7 @@ export function formatEntry({ fetch, first, chunks, position }: JournalEntry): U
   view.setBigUint64(48, BigInt(fetch.bytes.end), true)
   view.setUint32(56, first, true)
   view.setBigUint64(60, BigInt(position), true)
-  for (const [i, { hash, length }] of chunks.entries()) {
-    const at = FIXED_BYTES + i * PAIR_BYTES
-    payload.set(hashBytes(hash), at)
-    view.setUint32(at + HASH_BYTES, length, true)
-  }
+  payload.set(pairs, FIXED_BYTES)
   return frameRecord(payload)
 }
 

@@ -5,7 +5,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { splitmix64 } from '../../test/vectors/recipe.ts'
 import { AppError } from '../base/app-error.ts'
 import { systemClock } from '../base/clock.ts'
-import { chunkHash, type XorbHash } from '../xet/hash.ts'
+import { ChunkList } from '../xet/chunk-list.ts'
+import { chunkHash, type FileHash, type XorbHash } from '../xet/hash.ts'
 import { receiveFile, receiveResumable } from './file-receipt.ts'
 import { OrderedCheck } from './ordered-check.ts'
 import { PartStore } from './part-store.ts'
@@ -81,8 +82,10 @@ test('a file that somebody cuts while it is written is not taken for proved', as
   await file.write(plain)
   await file.truncate(4000)
   const term = { xorb: 'a'.repeat(64) as XorbHash, start: 0, end: 1, plainLength: length, offset: 0, firstChunk: 0 }
-  const check = new OrderedCheck(file)
-  const added = check.add([{ term, chunks: { hashes: [hash], lengths: [length] } }])
-  await expect(added).rejects.toMatchObject({ kind: 'damaged', code: 'FILE_SHRANK' })
+  const known = ChunkList.of([{ hash, length }])
+  const check = new OrderedCheck(file, { hash: hash as string as FileHash, size: length, sha256: null }, known)
+  check.add([{ term, chunks: null }])
+  await expect(check.finish()).rejects.toMatchObject({ kind: 'damaged', code: 'FILE_SHRANK' })
+  await check.close()
   await file.close()
 })

@@ -12,6 +12,7 @@ import { HttpClient } from '../base/http-client.ts'
 import { VERSION } from '../base/version.ts'
 import { hfHome, isOffline, isOn } from './hf-home.ts'
 import { HubClient } from './hub-client.ts'
+import type { TransferLimits } from './transfer-limits.ts'
 
 export interface HubChoice {
   readonly endpoint?: string | undefined
@@ -21,6 +22,7 @@ export interface HubChoice {
   readonly caCert?: string | undefined
   readonly env?: Env
   readonly userAgent?: string
+  readonly limits?: TransferLimits | undefined
 }
 
 export interface HubLocation {
@@ -50,7 +52,8 @@ export async function openHub(choice: HubChoice): Promise<HubClient> {
     const message = 'No Hub may be reached: leave --offline out, unset HF_HUB_OFFLINE and TRANSFORMERS_OFFLINE'
     throw new AppError('network', 'OFFLINE', message)
   }
-  return new HubClient({ ...location, http: new HttpClient({ env, caFile, userAgent }) })
+  const { connectMs, bytesPerSecond } = choice.limits ?? {}
+  return new HubClient({ ...location, http: new HttpClient({ env, caFile, userAgent, connectMs, bytesPerSecond }) })
 }
 
 /** The server that runs in this home, by what it left in `run/`; null when none is alive. */

@@ -1,3 +1,5 @@
+import type { AppError } from '../base/app-error.ts'
+
 /** What a transfer tells whoever watches it. Bytes are plain file bytes; a negative count takes some back. */
 export type TransferEvent =
   | {
@@ -9,7 +11,14 @@ export type TransferEvent =
     }
   | { readonly event: 'bytes'; readonly path: string; readonly bytes: number }
   | { readonly event: 'sent'; readonly bytes: number }
+  | { readonly event: 'wait'; readonly seconds: number; readonly code: string; readonly message: string }
   | { readonly event: 'file'; readonly file: FileOutcome }
+
+/** A pause before something is tried again. */
+export interface TransferWait {
+  readonly ms: number
+  readonly error: AppError
+}
 
 export interface FileOutcome {
   readonly path: string

@@ -15,8 +15,10 @@ import { type LocalFile, openLocal, readSample } from './local-files.ts'
 import type { OnProgress } from './progress.ts'
 import { RemoteCas } from './remote-cas.ts'
 import { SentXorbs } from './sent-xorbs.ts'
+import type { TransferLimits } from './transfer-limits.ts'
 import type { UploadFile } from './upload-file.ts'
 import { UploadSession } from './upload-session.ts'
+import { uploadSizes } from './upload-sizes.ts'
 import { XetSession } from './xet-session.ts'
 
 /** Large files are read one after another, small ones together. */
@@ -38,6 +40,7 @@ export interface PushJob {
   readonly uploads: number
   readonly useXet: boolean
   readonly inlineBytesMax?: number
+  readonly limits?: TransferLimits | undefined
   /** Where unfinished pushes note what they have sent. */
   readonly sentXorbsFolder?: string | undefined
   readonly onProgress: OnProgress
@@ -213,9 +216,10 @@ interface XetSending {
 }
 
 async function sendOnce(job: PushJob, plan: PushPlan, { session, sentXorbs, onSent }: XetSending): Promise<SentFile[]> {
-  const { hub, uploads, onProgress, signal } = job
+  const { hub, uploads, limits, onProgress, signal } = job
   const cas = new RemoteCas({ http: hub.http, session, signal })
-  const upload = new UploadSession({ cas, uploads, onSent, signal, ...(sentXorbs === null ? {} : { sentXorbs }) })
+  const sizes = uploadSizes(uploads, limits)
+  const upload = new UploadSession({ cas, ...sizes, onSent, signal, ...(sentXorbs === null ? {} : { sentXorbs }) })
   const reading = new Semaphore(READING_BYTES_MAX)
   try {
     const sent = await Promise.all(

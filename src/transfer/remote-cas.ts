@@ -11,6 +11,7 @@ import { ChunkList } from '../xet/chunk-list.ts'
 import { CHUNK_PLAIN_BYTES_MIN, SHARD_BODY_BYTES_MAX } from '../xet/constants.ts'
 import type { ChunkHash, FileHash, XorbHash } from '../xet/hash.ts'
 import { fileHashOfLists } from '../xet/merkle.ts'
+import type { RangeLane } from './hedged-range.ts'
 import type { XetToken } from './hub-client.ts'
 import { type Plan, type PlanFetch, type PlanStart, parsePlan } from './reconstruction-plan.ts'
 import { readShardReply } from './shard-reply.ts'
@@ -23,6 +24,9 @@ const QUERY_MS = 5000
 /** So many failures one after another, and the CAS is not asked again. */
 const QUERY_FAILURES_MAX = 3
 const LIST_PAIR_BYTES = 36
+/** A range that takes longer than at 4 KiB/s is fetched over another connection. */
+const RANGE_MS_MIN = 60_000
+const RANGE_BYTES_PER_MS_MIN = 4.096
 /** What a server takes in one shard: 72 MiB of list, whatever the file's size. */
 const ODD_CHUNKS_MAX = 2 ** 21
 /** How our own server names its CAS: only there is it worth asking for our extensions. */
@@ -83,10 +87,12 @@ export class RemoteCas {
     return chunks
   }
 
-  /** The stored bytes of a fetch from `start` on. One attempt. */
-  openXorb({ url, bytes }: PlanFetch, start: number, signal?: AbortSignal): AsyncIterable<Uint8Array> {
+  /** The stored bytes of a fetch from a lane's start on. One attempt. */
+  openXorb({ url, bytes }: PlanFetch, { start, signal, fresh, onBytes }: RangeLane): AsyncIterable<Uint8Array> {
+    const headers = { 'x-xet-session-id': this.#sessionId }
+    const totalMs = RANGE_MS_MIN + (bytes.end - start) / RANGE_BYTES_PER_MS_MIN
     return this.#http.range(
-      { url, headers: { 'x-xet-session-id': this.#sessionId }, signal, unnamedRange: true },
+      { url, headers, signal, fresh, onBytes, totalMs, unnamedRange: true },
       { start, end: bytes.end },
     )
   }

@@ -9,7 +9,6 @@
 import { AppError } from '../base/app-error.ts'
 import { cancelled } from '../base/retry.ts'
 import { checkRepoPath } from '../base/safe-path.ts'
-import { Semaphore } from '../base/semaphore.ts'
 import { parseHash, ZERO_HASH } from '../xet/hash.ts'
 import { explainFull } from './disk-room.ts'
 import { contentId, downloadPlainFile } from './download-plain.ts'
@@ -18,14 +17,14 @@ import { fetchOnce } from './fetch-once.ts'
 import type { Incoming } from './file-receipt.ts'
 import type { HubClient, TreeFile } from './hub-client.ts'
 import type { HubRepo } from './hub-repo.ts'
-import type { FileOutcome, OnProgress } from './progress.ts'
+import type { FileOutcome, OnProgress, TransferWait } from './progress.ts'
 import { copyProved } from './proved-copy.ts'
 import { RemoteCas } from './remote-cas.ts'
 import type { SnapshotPlace } from './snapshot-place.ts'
+import { StreamPool } from './stream-pool.ts'
+import type { TransferLimits } from './transfer-limits.ts'
 import { XetSession } from './xet-session.ts'
 
-/** Ranges fetched at once over all files; each holds a few MiB at most. */
-const STREAMS = 4
 /** Files at once, unless the user wishes another number: large ones, and all. */
 const WORKERS = 8
 const SMALL_WORKERS = 16
@@ -45,6 +44,7 @@ export interface SnapshotPull {
   /** Files at once. */
   readonly workers?: number | undefined
   readonly useXet: boolean
+  readonly limits?: TransferLimits | undefined
   readonly onProgress: OnProgress
   readonly signal?: AbortSignal | undefined
 }
@@ -66,7 +66,7 @@ export async function pullFiles(pull: SnapshotPull): Promise<FileOutcome[]> {
 class Puller {
   readonly #pull: SnapshotPull
   readonly #stop = new AbortController()
-  readonly #streams = new Semaphore(STREAMS)
+  readonly #streams: StreamPool
   readonly #outcomes: FileOutcome[]
   /** By content: where a file of this pull has it. */
   readonly #here = new Map<string, string>()
@@ -74,6 +74,8 @@ class Puller {
 
   constructor(pull: SnapshotPull) {
     this.#pull = pull
+    const { connections, memoryBytes } = pull.limits ?? {}
+    this.#streams = new StreamPool({ connections, memoryBytes })
     this.#outcomes = new Array(pull.files.length)
   }
 
@@ -178,7 +180,11 @@ class Puller {
     const signal = this.#stop.signal
     if (useXet && isForXet(entry)) {
       const claim = { hash: parseHash<'file'>(entry.xetHash), size: entry.size, sha256: entry.sha256 }
-      await downloadXetFile({ cas: this.#getCas(), claim, file, journal, streams: this.#streams, onBytes, signal })
+      const { onProgress } = this.#pull
+      const onWait = ({ ms, error: { code, message } }: TransferWait) =>
+        onProgress({ event: 'wait', seconds: ms / 1000, code, message })
+      const streams = this.#streams
+      await downloadXetFile({ cas: this.#getCas(), claim, file, journal, streams, onBytes, onWait, signal })
     } else {
       const request = hub.fileRequest(repo, commit, entry.path, signal)
       await downloadPlainFile({ http: hub.http, request, entry, file, onBytes, signal })

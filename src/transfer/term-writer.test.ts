@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { splitmix64 } from '../../test/vectors/recipe.ts'
 import { FileVerifier } from '../xet/file-verifier.ts'
-import { chunkHash, type XorbHash } from '../xet/hash.ts'
+import { chunkHash, chunkHashBytes, type XorbHash } from '../xet/hash.ts'
 import { OrderedCheck } from './ordered-check.ts'
 import type { PlanTerm } from './reconstruction-plan.ts'
 import { TermWriter } from './term-writer.ts'
@@ -31,7 +31,8 @@ test('a file of many terms of one small chunk each is written in few runs, and p
   }
   const file = await open(join(folder, 'file'), 'wx+')
   const writes = [vi.spyOn(file, 'write'), vi.spyOn(file, 'writev')]
-  const check = new OrderedCheck(file)
+  const claim = { hash: verifier.fileHash(), size: offset, sha256: null }
+  const check = new OrderedCheck(file, claim, null)
   let written = 0
   const writer = await TermWriter.open({
     file,
@@ -46,19 +47,21 @@ test('a file of many terms of one small chunk each is written in few runs, and p
     check,
     known: null,
     journal: null,
+    waiting: Buffer.alloc(512 * 1024),
     onWritten: (bytes) => {
       written += bytes
     },
   })
   for (const [index, plain] of chunks.entries()) {
-    await writer.put({ index, plain, hash: chunkHash(plain), record: plain })
+    await writer.put({ index, plain, hash: chunkHashBytes(plain), storedBytes: plain.length })
   }
   await writer.flush()
   const whole = Buffer.concat(order.map((i) => chunks[i] as Uint8Array))
-  const sha256 = check.finish({ hash: verifier.fileHash(), size: offset, sha256: null })
+  const sha256 = await check.finish()
   expect(sha256).toMatch(/^[0-9a-f]{64}$/)
   expect(written).toBe(whole.length)
   expect(await readFile(join(folder, 'file'))).toEqual(whole)
   expect(writes.reduce((sum, spy) => sum + spy.mock.calls.length, 0)).toBeLessThan(20)
+  await check.close()
   await file.close()
 })

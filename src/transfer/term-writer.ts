@@ -1,22 +1,22 @@
 /**
  * Puts the chunks of one fetched range where the file needs them: a chunk may belong to many terms, a term is a run of
- * chunks. What is waiting is written half a megabyte at a time, in file order, neighbours together: a hundred thousand
- * terms of one small chunk cost some hundred writes. A chunk whose hash is known is compared before it is kept. What is
- * written is noted in the journal, from which a later writer goes on after it has hashed it all again.
+ * chunks. What is waiting is written when the memory given is full, in file order, neighbours together: a hundred
+ * thousand terms of one small chunk cost some hundred writes. A chunk whose hash is known is compared before it is kept.
+ * What is written is noted in the journal, from which a later writer goes on after it has hashed it all again.
  */
 import type { FileHandle } from 'node:fs/promises'
 import { AppError } from '../base/app-error.ts'
 import { writeFully } from '../base/atomic-file.ts'
-import type { ChunkList } from '../xet/chunk-list.ts'
+import { type ChunkList, ChunkListBuilder } from '../xet/chunk-list.ts'
 import { CHUNK_PLAIN_BYTES_MAX } from '../xet/constants.ts'
-import { type ChunkHash, chunkHash } from '../xet/hash.ts'
-import type { XorbChunk } from '../xet/xorb-reader.ts'
-import type { FetchJournal, FetchProgress, JournalChunk } from './fetch-journal.ts'
-import type { OrderedCheck, TermChunks } from './ordered-check.ts'
+import { chunkHash, formatHash } from '../xet/hash.ts'
+import type { DecodedRecord } from '../xet/record-decoder.ts'
+import type { FetchJournal, FetchProgress } from './fetch-journal.ts'
+import type { OrderedCheck } from './ordered-check.ts'
 import type { PlanFetch, PlanTerm } from './reconstruction-plan.ts'
 
-/** A multiple of what one chunk may have. */
-const WAITING_BYTES_MAX = 512 * 1024
+/** Bytes between two notes in the journal: what a killed pull fetches again of each range. */
+const NOTE_BYTES = 4 * 1024 * 1024
 /** An entry that waits costs more than its bytes. */
 const WAITING_PIECES_MAX = 32_768
 
@@ -27,13 +27,16 @@ export interface TermWriterOptions {
   /** The file's proved chunks; null when the CAS does not give them. */
   readonly known: ChunkList | null
   readonly journal: FetchJournal | null
+  /** Memory for what is not yet written: copies, so that whoever reads may use its own again. Two chunks and more. */
+  readonly waiting: Buffer
   readonly onWritten: (bytes: number) => void
 }
 
 /** A term whose chunks are coming. */
 interface OpenTerm {
   readonly term: PlanTerm
-  readonly chunks: TermChunks
+  /** Null where a list of the file's chunks is known, with which each is compared. */
+  readonly chunks: ChunkListBuilder | null
   /** Plain bytes of the term so far. */
   end: number
 }
@@ -43,7 +46,7 @@ interface Piece {
   readonly position: number
   /** In the waiting bytes. */
   readonly from: number
-  readonly to: number
+  to: number
 }
 
 export class TermWriter {
@@ -53,19 +56,21 @@ export class TermWriter {
   #position: number
   #open: OpenTerm[] = []
   #nextTerm = 0
-  /** Not yet written: copies, so that whoever reads may use its memory again. */
-  readonly #waiting = Buffer.allocUnsafeSlow(WAITING_BYTES_MAX)
+  readonly #waiting: Buffer
   #waitingBytes = 0
   #pieces: Piece[] = []
   /** Terms whose last piece is among those. */
   #complete: OpenTerm[] = []
   /** Not yet in the journal; they end before the next chunk. */
-  #noted: JournalChunk[] = []
+  readonly #noted = new ChunkListBuilder()
+  #notedAt: number
 
   private constructor(options: TermWriterOptions) {
     this.#options = options
+    this.#waiting = options.waiting
     this.#nextChunk = options.fetch.start
     this.#position = options.fetch.bytes.start
+    this.#notedAt = this.#position
   }
 
   get nextChunk(): number {
@@ -86,54 +91,80 @@ export class TermWriter {
     return new TermWriter(options)
   }
 
-  async put({ index, hash, plain, record }: XorbChunk): Promise<void> {
-    for (const open of this.#openAt(index)) {
-      const fault = findFault(open, index, { hash, length: plain.length }, this.#options.known)
-      if (fault !== null) throw fault
-      const isFull = this.#waitingBytes + plain.length > WAITING_BYTES_MAX
-      if (isFull || this.#pieces.length >= WAITING_PIECES_MAX) await this.#write()
-      this.#add(plain, open.term.offset + open.end)
-      this.#count(open, hash, plain.length)
-    }
-    const unfinished = this.#closeAfter(index)
-    if (unfinished !== null) throw wrongLength(unfinished)
-    this.#noted.push({ hash, length: plain.length })
-    this.#nextChunk++
-    this.#position += record.length
-    if (this.#waitingBytes + CHUNK_PLAIN_BYTES_MAX > WAITING_BYTES_MAX) await this.flush()
+  /** Copies what it needs. Whoever gets a promise waits for it before the next chunk. */
+  put({ index, hash, plain, storedBytes }: DecodedRecord): Promise<void> | null {
+    const opens = this.#openAt(index)
+    for (const open of opens) this.#check(open, index, hash, plain.length)
+    const bytes = opens.length * plain.length
+    const hasRoom =
+      this.#waitingBytes + bytes <= this.#waiting.length && this.#pieces.length + opens.length <= WAITING_PIECES_MAX
+    if (!hasRoom) return this.#putManyTimes({ index, hash, plain: plain.slice(), storedBytes })
+    for (const open of opens) this.#add(open, hash, plain)
+    return this.#finishChunk(index, hash, plain.length, storedBytes)
   }
 
-  /** Writes what waits, has the terms it completes proved, and notes how far this came. Due after the last chunk. */
+  /** A chunk that stands at more places than there is room to wait for. */
+  async #putManyTimes({ index, hash, plain, storedBytes }: DecodedRecord): Promise<void> {
+    for (const open of this.#open) {
+      const isFull = this.#waitingBytes + plain.length > this.#waiting.length
+      if (isFull || this.#pieces.length >= WAITING_PIECES_MAX) await this.#write()
+      this.#add(open, hash, plain)
+    }
+    await this.#finishChunk(index, hash, plain.length, storedBytes)
+  }
+
+  #finishChunk(index: number, hash: Uint8Array, length: number, storedBytes: number): Promise<void> | null {
+    const unfinished = this.#closeAfter(index)
+    if (unfinished !== null) throw wrongLength(unfinished)
+    this.#noted.addRaw(hash, length)
+    this.#nextChunk++
+    this.#position += storedBytes
+    return this.#waitingBytes + CHUNK_PLAIN_BYTES_MAX > this.#waiting.length ? this.#writeAndNote() : null
+  }
+
+  /** Writes what waits, hands on the terms it completes, and notes how far this came. Due after the last chunk. */
   async flush(): Promise<void> {
-    const { fetch, journal } = this.#options
     await this.#write()
-    const chunks = this.#noted
-    this.#noted = []
-    if (chunks.length === 0) return
-    await journal?.append({ fetch, first: this.#nextChunk - chunks.length, chunks, position: this.#position })
+    await this.#note()
+  }
+
+  async #writeAndNote(): Promise<void> {
+    await this.#write()
+    if (this.#position - this.#notedAt >= NOTE_BYTES) await this.#note()
+  }
+
+  async #note(): Promise<void> {
+    const { fetch, journal } = this.#options
+    const { count, pairs } = this.#noted
+    if (count === 0) return
+    this.#notedAt = this.#position
+    await journal?.append({ fetch, first: this.#nextChunk - count, pairs, position: this.#position })
+    this.#noted.clear()
   }
 
   async #adopt({ chunks, position }: FetchProgress): Promise<boolean> {
     const { fetch, file, onWritten, check } = this.#options
     const buffer = new Uint8Array(CHUNK_PLAIN_BYTES_MAX)
     let adopted = 0
-    for (const [i, { hash, length }] of chunks.entries()) {
+    for (let i = 0; i < chunks.count; i++) {
       const index = fetch.start + i
+      const [hash, length] = [chunks.hashBytes(i), chunks.length(i)]
+      const name = chunks.hash(i)
       for (const open of this.#openAt(index)) {
-        if (findFault(open, index, { hash, length }, this.#options.known) !== null) return false
+        if (this.#findFault(open, index, hash, length) !== null) return false
         const { bytesRead } = await file.read(buffer, 0, length, open.term.offset + open.end)
-        if (bytesRead !== length || chunkHash(buffer.subarray(0, length)) !== hash) return false
+        if (bytesRead !== length || chunkHash(buffer.subarray(0, length)) !== name) return false
         this.#count(open, hash, length)
         adopted += length
       }
       if (this.#closeAfter(index) !== null) return false
     }
-    this.#nextChunk += chunks.length
+    this.#nextChunk += chunks.count
     this.#position = position
     onWritten(adopted)
     const complete = this.#complete
     this.#complete = []
-    await check.add(complete)
+    check.add(complete)
     return true
   }
 
@@ -151,17 +182,18 @@ export class TermWriter {
     }
     this.#waitingBytes = 0
     onWritten(bytes)
-    await check.add(complete)
+    check.add(complete)
   }
 
-  #add(plain: Uint8Array, position: number): void {
+  #add(open: OpenTerm, hash: Uint8Array, plain: Uint8Array): void {
+    const position = open.term.offset + open.end
     const from = this.#waitingBytes
     this.#waiting.set(plain, from)
     this.#waitingBytes += plain.length
     const last = this.#pieces.at(-1)
-    if (last !== undefined && last.position + last.to - last.from === position) {
-      this.#pieces[this.#pieces.length - 1] = { ...last, to: this.#waitingBytes }
-    } else this.#pieces.push({ position, from, to: this.#waitingBytes })
+    if (last !== undefined && last.position + last.to - last.from === position) last.to = this.#waitingBytes
+    else this.#pieces.push({ position, from, to: this.#waitingBytes })
+    this.#count(open, hash, plain.length)
   }
 
   /** One gathered write; what a short one leaves over goes piece by piece. */
@@ -182,7 +214,8 @@ export class TermWriter {
   #openAt(index: number): readonly OpenTerm[] {
     const { terms } = this.#options.fetch
     for (let next = terms[this.#nextTerm]; next !== undefined && next.start <= index; next = terms[this.#nextTerm]) {
-      this.#open.push({ term: next, chunks: { hashes: [], lengths: [] }, end: 0 })
+      const chunks = this.#options.known === null ? new ChunkListBuilder() : null
+      this.#open.push({ term: next, chunks, end: 0 })
       this.#nextTerm++
     }
     return this.#open
@@ -190,6 +223,7 @@ export class TermWriter {
 
   /** Takes out the terms that end with chunk `index`; one that is not as long as the plan says is returned. */
   #closeAfter(index: number): PlanTerm | null {
+    if (this.#open.every(({ term }) => index < term.end - 1)) return null
     const still: OpenTerm[] = []
     let wrong: PlanTerm | null = null
     for (const open of this.#open) {
@@ -201,26 +235,27 @@ export class TermWriter {
     return wrong
   }
 
-  #count(open: OpenTerm, hash: ChunkHash, length: number): void {
-    open.chunks.hashes.push(hash)
-    open.chunks.lengths.push(length)
+  #count(open: OpenTerm, hash: Uint8Array, length: number): void {
+    open.chunks?.addRaw(hash, length)
     open.end += length
   }
-}
 
-/** Why the chunk cannot be the one that the term needs here; null when it may be. */
-function findFault(
-  { term, end }: OpenTerm,
-  index: number,
-  { hash, length }: JournalChunk,
-  known: ChunkList | null,
-): AppError | null {
-  const number = term.firstChunk + index - term.start
-  if (known !== null && (number >= known.count || known.hash(number) !== hash)) {
-    const message = `Chunk ${index} of xorb ${term.xorb} is not chunk ${number} of the file`
-    return new AppError('integrity', 'CHUNK_HASH_MISMATCH', message, { data: { xorb: term.xorb, chunk: index, hash } })
+  #check(open: OpenTerm, index: number, hash: Uint8Array, length: number): void {
+    const fault = this.#findFault(open, index, hash, length)
+    if (fault !== null) throw fault
   }
-  return end + length > term.plainLength ? wrongLength(term) : null
+
+  /** Why the chunk cannot be the one that the term needs here; null when it may be. */
+  #findFault({ term, end }: OpenTerm, index: number, hash: Uint8Array, length: number): AppError | null {
+    const { known } = this.#options
+    const number = term.firstChunk + index - term.start
+    if (known !== null && !known.hasAt(number, hash, length)) {
+      const message = `Chunk ${index} of xorb ${term.xorb} is not chunk ${number} of the file`
+      const data = { xorb: term.xorb, chunk: index, hash: formatHash<'chunk'>(hash) }
+      return new AppError('integrity', 'CHUNK_HASH_MISMATCH', message, { data })
+    }
+    return end + length > term.plainLength ? wrongLength(term) : null
+  }
 }
 
 function wrongLength({ xorb, start, end, plainLength }: PlanTerm): AppError {

@@ -20,13 +20,10 @@ import { KnownChunks, type XorbSlot } from './known-chunks.ts'
 import type { RemoteCas } from './remote-cas.ts'
 import type { SentXorb, SentXorbs } from './sent-xorbs.ts'
 import { UploadFile } from './upload-file.ts'
+import { UPLOADS_MAX } from './upload-sizes.ts'
 
 /** Chunks between two queries of one file. */
 const QUERY_SPACING_CHUNKS = 256
-/** Half of what a xorb may hold: that bounds memory, and what a broken connection has sent again. */
-const XORB_BYTES = 32 * 1024 * 1024
-/** On their way at once, whatever the user wishes: each is held in memory. */
-const UPLOADS_MAX = 2
 const SHARD_BYTES_TARGET = SHARD_BODY_BYTES_MAX - 6 * 1024 * 1024
 const SHARDS_AT_ONCE = 4
 
@@ -35,7 +32,7 @@ export interface UploadSessionOptions {
   /** Xorbs on their way at once. */
   readonly uploads: number
   /** Plain bytes of a xorb. */
-  readonly xorbBytes?: number
+  readonly xorbBytes: number
   readonly onSent: (bytes: number) => void
   /** What an unfinished push sent, and where this one notes what it sends. */
   readonly sentXorbs?: SentXorbs | undefined
@@ -66,7 +63,7 @@ export class UploadSession {
     this.#cas = options.cas
     this.#options = options
     this.#slots = new Semaphore(Math.min(options.uploads, UPLOADS_MAX))
-    this.#xorbBytes = options.xorbBytes ?? XORB_BYTES
+    this.#xorbBytes = options.xorbBytes
     this.#builder = this.#newBuilder()
     const { signal, sentXorbs } = options
     for (const xorb of sentXorbs?.earlier ?? []) this.#known.recall(xorb)

@@ -32,10 +32,10 @@ export interface FrameShape {
 }
 
 /** Throws `integrity` unless `frame` is exactly one legal frame of at most `plainMax` plain bytes. */
-export function decodeFrame(frame: Uint8Array, plainMax: number): Uint8Array {
+export function decodeFrame(frame: Uint8Array, plainMax: number, isLent = false): Uint8Array {
   const shape = parseFrame(frame)
   if (shape.consumed !== frame.length) throw refused('LZ4_TAIL_BAD', `${frame.length - shape.consumed} bytes follow it`)
-  const plain = kernels.decompressFrame(frame, plainMax)
+  const plain = kernels.decompressFrame(frame, plainMax, isLent)
   if (plain === null) throw refused('LZ4_MALFORMED', `a block is broken or grows past ${plainMax} bytes`)
   if (shape.contentSize !== null && shape.contentSize !== plain.length) {
     throw refused('LZ4_SIZE_MISMATCH', `it claims ${shape.contentSize} bytes and holds ${plain.length}`)

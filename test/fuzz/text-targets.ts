@@ -17,6 +17,7 @@ import { parseModelRef } from '../../src/models/model-ref.ts'
 import { decodeTrailer, encodeTrailer, SegmentTableBuilder } from '../../src/store/segment-table.ts'
 import { formatEntry, readEntries } from '../../src/transfer/fetch-journal.ts'
 import { parsePlan } from '../../src/transfer/reconstruction-plan.ts'
+import { ChunkList } from '../../src/xet/chunk-list.ts'
 import { parseHash } from '../../src/xet/hash.ts'
 import { encode, type FuzzTarget, must, textTarget } from './fuzz-target.ts'
 
@@ -27,7 +28,7 @@ const FILE_BYTES = 1000
 const JOURNAL_ENTRY = {
   fetch: { xorb: parseHash<'xorb'>(HASH), start: 3, end: 9, bytes: { start: 10, end: 90 } },
   first: 3,
-  chunks: [{ hash: parseHash<'chunk'>(HASH), length: 70_000 }],
+  pairs: ChunkList.of([{ hash: parseHash<'chunk'>(HASH), length: 70_000 }]).packed,
   position: 50,
 }
 

@@ -19,3 +19,10 @@ export const CHOOSE = [
 export const PROGRESS = ['--progress <mode>', 'auto, tty, plain, json or none'] as const
 export const OFFLINE = ['--offline', 'open no connection: what is in the cache, or an error (HF_HUB_OFFLINE)'] as const
 export const PARANOID = ['--paranoid', 'hash what is here already, whatever was proved before'] as const
+export const LIMITS = [
+  ['--connections <n>', 'ranges or xorbs on their way at once (default: as many as make it faster)'],
+  ['--limit-rate <bytes>', 'bytes a second, such as 500K or 20M'],
+  ['--connect-timeout <seconds>', 'give a connection up that does not stand after so long (default: 10)'],
+  ['--max-time <seconds>', 'stop after so long; what is done is kept'],
+  ['--max-memory <bytes>', 'for bytes on their way, such as 64M; the program itself comes on top'],
+] as const

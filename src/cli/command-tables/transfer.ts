@@ -1,6 +1,6 @@
 /** Files to and from a Hub, and what one may do to repositories there. */
 import { type CommandRow, verb } from '../command-row.ts'
-import { CHOOSE, HUB, OFFLINE, PARANOID, PROGRESS, REPO } from './shared-flags.ts'
+import { CHOOSE, HUB, LIMITS, OFFLINE, PARANOID, PROGRESS, REPO } from './shared-flags.ts'
 
 export const TRANSFER_COMMANDS: readonly CommandRow[] = [
   {
@@ -15,6 +15,7 @@ export const TRANSFER_COMMANDS: readonly CommandRow[] = [
       ['--local-dir <dir>', 'put the files here instead of the cache'],
       ['--cache-dir <dir>', 'the cache to use (default: HF_HUB_CACHE)'],
       ['--max-workers <n>', 'files at once (default: 8)'],
+      ...LIMITS,
       OFFLINE,
       PARANOID,
       ['--dry-run', 'say what would be fetched'],
@@ -34,6 +35,7 @@ export const TRANSFER_COMMANDS: readonly CommandRow[] = [
       ['-m, --message <text>', 'message of the commit'],
       ['--private', 'make a new repository private'],
       ['--max-workers <n>', 'xorbs sent at once, 1 or 2 (default: 2)'],
+      ...LIMITS,
       ['--dry-run', 'say what would be sent'],
       PROGRESS,
     ],

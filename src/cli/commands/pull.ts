@@ -5,7 +5,7 @@ import { Progress, progressMode } from '../progress.ts'
 import { countOf, formatBytes, formatSeconds, printable } from '../quantities.ts'
 import { keepMemoryLow } from '../short-lived-memory.ts'
 import { formatTable } from '../table.ts'
-import { countFlag, hubFlags, listFlag, repoFlags, textFlag } from '../transfer-flags.ts'
+import { countFlag, hubFlags, limitFlags, listFlag, repoFlags, textFlag } from '../transfer-flags.ts'
 
 export async function run([ref = '', ...files]: string[], flags: Flags, io: Io): Promise<void> {
   const progress = new Progress(progressMode(flags, io), io)
@@ -21,6 +21,7 @@ export async function run([ref = '', ...files]: string[], flags: Flags, io: Io):
     } = await pull({
       ...hubFlags(flags),
       ...repoFlags(flags),
+      ...limitFlags(flags),
       ref,
       files,
       include: listFlag(flags, 'include'),

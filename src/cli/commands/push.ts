@@ -5,7 +5,7 @@ import { Progress, progressMode } from '../progress.ts'
 import { countOf, formatBytes, formatSeconds, printable } from '../quantities.ts'
 import { keepMemoryLow } from '../short-lived-memory.ts'
 import { formatTable } from '../table.ts'
-import { countFlag, hubFlags, listFlag, repoFlags, textFlag } from '../transfer-flags.ts'
+import { countFlag, hubFlags, limitFlags, listFlag, repoFlags, textFlag } from '../transfer-flags.ts'
 
 export async function run([repo = '', ...paths]: string[], flags: Flags, io: Io): Promise<void> {
   const progress = new Progress(progressMode(flags, io), io)
@@ -14,6 +14,7 @@ export async function run([repo = '', ...paths]: string[], flags: Flags, io: Io)
     const { commit, url, changed, bytes, ignored, files, seconds, plan } = await push({
       ...hubFlags(flags),
       ...repoFlags(flags),
+      ...limitFlags(flags),
       repo,
       paths,
       include: listFlag(flags, 'include'),
