@@ -3,6 +3,10 @@ import type { Experiments } from './experiment.ts'
 import { XORB_EXPERIMENTS } from './experiments/a-xorbs.ts'
 import { SHARD_EXPERIMENTS } from './experiments/b-shards.ts'
 import { RECONSTRUCTION_EXPERIMENTS } from './experiments/c-reconstruction.ts'
+import { BROKEN_EXPERIMENTS } from './experiments/d-broken.ts'
+import { RANGE_EXPERIMENTS } from './experiments/d-ranges.ts'
+import { REDIRECT_EXPERIMENTS } from './experiments/d-redirects.ts'
+import { REFUSAL_EXPERIMENTS } from './experiments/d-refusals.ts'
 import { outlivesClockJumps } from './experiments/e-clock.ts'
 import { CRASH_EXPERIMENTS } from './experiments/e-crash.ts'
 import { DISK_EXPERIMENTS } from './experiments/e-disk.ts'
@@ -29,6 +33,10 @@ export const EXPERIMENTS: Experiments = {
   ...XORB_EXPERIMENTS,
   ...SHARD_EXPERIMENTS,
   ...RECONSTRUCTION_EXPERIMENTS,
+  ...REFUSAL_EXPERIMENTS,
+  ...BROKEN_EXPERIMENTS,
+  ...RANGE_EXPERIMENTS,
+  ...REDIRECT_EXPERIMENTS,
   ...DISK_EXPERIMENTS,
   E4: meetsLimits,
   ...PROCESS_EXPERIMENTS,
