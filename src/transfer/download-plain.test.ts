@@ -72,6 +72,15 @@ test('what an earlier attempt left is kept when it is right, and thrown away whe
 
 const sendRestOf: Answer = (from, response) => sendRest(response, from)
 
+test('D21 a range that comes encoded has the file asked for whole', async () => {
+  await file.write(CONTENT.subarray(0, 1000))
+  await download((from, response) => {
+    if (from !== null) response.setHeader('content-encoding', 'gzip')
+    sendRest(response, from)
+  })
+  expect(asked).toEqual([1000, null])
+})
+
 test('D16 a server that ignores the range has the file begun anew', async () => {
   await file.write(CONTENT.subarray(0, 1000))
   await download((_from, response) => sendRest(response, null))

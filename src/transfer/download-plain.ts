@@ -125,7 +125,9 @@ class Download {
 
   #isRest({ status, header }: HttpReply): boolean {
     const { size } = this.#job.entry
-    const given = status === 206 ? parseContentRange(header('content-range')) : null
+    // Of an encoded range nobody knows which bytes of the file it is: the whole may come as it is.
+    const isPlain = (header('content-encoding') ?? 'identity') === 'identity'
+    const given = status === 206 && isPlain ? parseContentRange(header('content-range')) : null
     return given !== null && given.start === this.#at && given.end === size
   }
 

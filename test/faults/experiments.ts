@@ -6,6 +6,9 @@ import { RECONSTRUCTION_EXPERIMENTS } from './experiments/c-reconstruction.ts'
 import { BROKEN_EXPERIMENTS } from './experiments/d-broken.ts'
 import { RANGE_EXPERIMENTS } from './experiments/d-ranges.ts'
 import { REDIRECT_EXPERIMENTS } from './experiments/d-redirects.ts'
+import { ANSWER_EXPERIMENTS } from './experiments/d-answers.ts'
+import { NETWORK_EXPERIMENTS } from './experiments/d-network.ts'
+import { UPLOAD_EXPERIMENTS } from './experiments/d-uploads.ts'
 import { REFUSAL_EXPERIMENTS } from './experiments/d-refusals.ts'
 import { outlivesClockJumps } from './experiments/e-clock.ts'
 import { CRASH_EXPERIMENTS } from './experiments/e-crash.ts'
@@ -37,6 +40,9 @@ export const EXPERIMENTS: Experiments = {
   ...BROKEN_EXPERIMENTS,
   ...RANGE_EXPERIMENTS,
   ...REDIRECT_EXPERIMENTS,
+  ...ANSWER_EXPERIMENTS,
+  ...NETWORK_EXPERIMENTS,
+  ...UPLOAD_EXPERIMENTS,
   ...DISK_EXPERIMENTS,
   E4: meetsLimits,
   ...PROCESS_EXPERIMENTS,

@@ -14,8 +14,8 @@ export interface TlsFront {
   readonly authority: string
   /** What passes on what was decrypted. */
   readonly proxy: LyingProxy
-  /** Connections whose handshake came to its end. */
-  readonly accepted: () => number
+  /** How many there were, whatever came of them. */
+  readonly connections: () => number
   close(): Promise<void>
 }
 
@@ -49,9 +49,8 @@ export async function startTlsFront(lab: Lab, options: TlsOptions = {}): Promise
   const proxy = await LyingProxy.start(lab.hub.url)
   const { hostname, port } = new URL(proxy.url)
   const sockets = new Set<Socket>()
-  let accepted = 0
+  let connections = 0
   const server = createServer({ cert: await readFile(certificate), key: await readFile(key) }, (outer) => {
-    accepted++
     const inner = connect({ host: hostname, port: Number(port) })
     for (const socket of [outer, inner]) {
       sockets.add(socket)
@@ -62,6 +61,7 @@ export async function startTlsFront(lab: Lab, options: TlsOptions = {}): Promise
     }
     outer.pipe(inner).pipe(outer)
   })
+  server.on('connection', () => connections++)
   // A client that does not trust us goes without a word.
   server.on('tlsClientError', (_error, socket) => socket.destroy())
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -69,7 +69,7 @@ export async function startTlsFront(lab: Lab, options: TlsOptions = {}): Promise
     url: `https://localhost:${(server.address() as AddressInfo).port}`,
     authority,
     proxy,
-    accepted: () => accepted,
+    connections: () => connections,
     async close() {
       for (const socket of sockets) socket.destroy()
       await new Promise((resolve) => server.close(resolve))
