@@ -54,6 +54,7 @@ export const CLIENT_MEANINGS: Readonly<Record<string, string>> = {
   PART_TAKEN: 'Another process went on with a download that stood still here. Pull again: it takes what is there.',
   PATH_CROSSES_LINK: 'A symbolic link stands in the way of a file to be written. Remove it, or choose another folder.',
   PATH_MISSING: 'The command needs a file: REPO[@REV]/PATH.',
+  NAMES_CLASH: 'Two names differ only in what this disk does not tell apart. Leave one out, or choose another disk.',
   PATH_TAKEN: 'A folder is where the file should be, or a file where its folder should. Move it away.',
   PATH_TWICE: 'Two local files would get the same path in the repository. Name a destination: PATH:DEST.',
   PATH_UNSAFE:

@@ -14,6 +14,7 @@ import type { HubClient, TreeFile } from '../transfer/hub-client.ts'
 import { type HubChoice, openHub } from '../transfer/hub-location.ts'
 import { formatRepo, type HubRepo } from '../transfer/hub-repo.ts'
 import { LocalFolder } from '../transfer/local-folder.ts'
+import { checkNames } from '../transfer/name-clash.ts'
 import { pathFilter } from '../transfer/path-filter.ts'
 import type { FileOutcome, OnProgress } from '../transfer/progress.ts'
 import { getListing, pullFiles } from '../transfer/snapshot.ts'
@@ -82,6 +83,10 @@ async function pullFrom(hub: HubClient, options: PullOptions, target: Target, st
   const files = await choose(options, target, commit, listing)
   onProgress({ event: 'plan', files: files.length, bytes: sum(files, ({ size }) => size) })
   const place = placeOf(options, cache, { revision, commit, files: listing })
+  await checkNames(
+    place.root,
+    files.map(({ path }) => path),
+  )
   const seconds = () => (clock.monotonicMs() - startMs) / 1000
   if (options.dryRun) return resultOf(commit, place, files.map(planned), seconds())
   await place.begin()

@@ -62,7 +62,9 @@ test.each([
 
 test('D22 follows a circle of redirects once, and does not try again', async () => {
   const before = origin.seen.length
-  await expect(client.json({ url: `${origin.url}/fault/redirect-loop` })).rejects.toMatchObject({ code: 'REDIRECT_LOOP' })
+  await expect(client.json({ url: `${origin.url}/fault/redirect-loop` })).rejects.toMatchObject({
+    code: 'REDIRECT_LOOP',
+  })
   expect(origin.seen.length - before).toBe(11)
 })
 

@@ -23,7 +23,13 @@ export async function startForwardProxy(
     const { port, pathname, search } = new URL(request.url ?? '')
     const place = placeOf(port || '80')
     const { method, headers } = request
-    const to = { host: place.hostname, port: place.port, path: pathname + search, ...(method ? { method } : {}), headers }
+    const to = {
+      host: place.hostname,
+      port: place.port,
+      path: pathname + search,
+      ...(method ? { method } : {}),
+      headers,
+    }
     const onward = httpRequest(to, (answer) => {
       reply.writeHead(answer.statusCode ?? 502, answer.headers)
       answer.pipe(reply)

@@ -92,8 +92,21 @@ async function makeCertificates(folder: string, { names = 'DNS:localhost', isExp
     await openssl('req', '-x509', ...KEY, ...leaf, '-days', '2', '-out', path('cert.pem'))
   } else {
     await openssl('req', ...KEY, ...leaf, '-out', path('request.pem'))
-    await Promise.all([writeFile(path('ca.conf'), CA_CONFIG), writeFile(path('index'), ''), writeFile(path('serial'), '01\n')])
-    const files = ['-in', path('request.pem'), '-out', path('cert.pem'), '-cert', path('ca.pem'), '-keyfile', path('ca.key')]
+    await Promise.all([
+      writeFile(path('ca.conf'), CA_CONFIG),
+      writeFile(path('index'), ''),
+      writeFile(path('serial'), '01\n'),
+    ])
+    const files = [
+      '-in',
+      path('request.pem'),
+      '-out',
+      path('cert.pem'),
+      '-cert',
+      path('ca.pem'),
+      '-keyfile',
+      path('ca.key'),
+    ]
     await openssl('ca', '-batch', '-notext', '-config', path('ca.conf'), ...dates, ...files)
   }
   return { authority: path('ca.pem'), certificate: path('cert.pem'), key: path('key.pem') }

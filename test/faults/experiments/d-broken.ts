@@ -5,15 +5,7 @@ import type { Answer, Exchange, Lie } from '../../farm/lying-proxy.ts'
 import { ToxicProxy, type Toxics } from '../../farm/toxic-proxy.ts'
 import type { Experiments } from '../experiment.ts'
 import type { Lab } from '../lab.ts'
-import {
-  assertRefusedWith,
-  assertRight,
-  isFileRead,
-  pullLied,
-  pullWeights,
-  WEIGHT_BYTES,
-  weightsOf,
-} from '../pulls.ts'
+import { assertRefusedWith, assertRight, isFileRead, pullLied, pullWeights, WEIGHT_BYTES, weightsOf } from '../pulls.ts'
 import { isXorbRead } from '../spoil.ts'
 
 const CUTS = 20

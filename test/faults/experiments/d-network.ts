@@ -7,8 +7,8 @@ import { systemClock } from '../../../src/base/clock.ts'
 import { cleanEnvironment, LAUNCHER, runProgram } from '../../farm/hub-process.ts'
 import { LyingProxy } from '../../farm/lying-proxy.ts'
 import type { Experiments } from '../experiment.ts'
-import { type ForwardProxy, startForwardProxy } from '../forward-proxy.ts'
 import { seededBytes } from '../forge.ts'
+import { type ForwardProxy, startForwardProxy } from '../forward-proxy.ts'
 import type { Lab } from '../lab.ts'
 import {
   assertEnded,
@@ -178,7 +178,10 @@ async function usesProxies(lab: Lab): Promise<void> {
       const refused = await pullWeights(lab, weights, { endpoint, env })
       await assertRefusedWith(refused, weights, 11, /PROXY_REFUSED/)
     }
-    assert.ok(refusing.seen.length > 0 && refusing.seen.length <= 4, `the proxy was asked ${refusing.seen.length} times`)
+    assert.ok(
+      refusing.seen.length > 0 && refusing.seen.length <= 4,
+      `the proxy was asked ${refusing.seen.length} times`,
+    )
   } finally {
     await Promise.all([proxy.close(), refusing.close(), front.close()])
   }

@@ -131,7 +131,8 @@ function cut(answer: Answer): Answer {
 }
 
 function shifted(answer: Answer): Answer {
-  const [, start = '', end = '', size = ''] = /bytes (\d+)-(\d+)\/(.*)/.exec(answer.headers['content-range'] ?? '') ?? []
+  const [, start = '', end = '', size = ''] =
+    /bytes (\d+)-(\d+)\/(.*)/.exec(answer.headers['content-range'] ?? '') ?? []
   const range = `bytes ${Number(start) + 1}-${Number(end) + 1}/${size}`
   return { ...answer, headers: { ...answer.headers, 'content-range': range } }
 }

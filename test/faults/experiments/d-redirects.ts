@@ -47,7 +47,13 @@ export const REDIRECT_EXPERIMENTS: Experiments = {
     }
   },
   async D25(lab) {
-    for (const target of ['file:///etc/passwd', 'data:text/plain,hello', 'gopher://127.0.0.1:70/1', '//[', 'javascript:1']) {
+    for (const target of [
+      'file:///etc/passwd',
+      'data:text/plain,hello',
+      'gopher://127.0.0.1:70/1',
+      '//[',
+      'javascript:1',
+    ]) {
       for (const isPlain of [true, false]) {
         const wanted = isPlain ? isFileRead : isXorbRead
         const lie: Lie = (exchange, answer) => (wanted(exchange) ? sentTo(target) : answer)

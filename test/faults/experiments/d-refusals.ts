@@ -7,15 +7,7 @@ import { planRetry, retryDelayMs } from '../../../src/base/retry.ts'
 import type { Answer, Exchange, Lie, LyingProxy } from '../../farm/lying-proxy.ts'
 import type { Experiments } from '../experiment.ts'
 import type { Lab } from '../lab.ts'
-import {
-  assertRefusedWith,
-  assertRight,
-  isFileRead,
-  partsIn,
-  pullLied,
-  pullWeights,
-  WEIGHT_BYTES,
-} from '../pulls.ts'
+import { assertRefusedWith, assertRight, isFileRead, partsIn, pullLied, pullWeights, WEIGHT_BYTES } from '../pulls.ts'
 import { isReconstruction, isXorbRead } from '../spoil.ts'
 
 const SPEED = 20
