@@ -81,6 +81,26 @@ test('D21 a range that comes encoded has the file asked for whole', async () => 
   expect(asked).toEqual([1000, null])
 })
 
+test('E7 bytes that a disk says it has written and has not are fetched again', async () => {
+  let writes = 0
+  const lying: FileHandle = new Proxy(file, {
+    get(target, name) {
+      if (name !== 'write') return Reflect.get(target, name).bind(target)
+      return (bytes: Uint8Array, from: number, length: number, at: number) =>
+        // Ten bytes of the third write.
+        writes++ === 2 ? { bytesWritten: 10 } : target.write(bytes, from, length, at)
+    },
+  })
+  server = createServer((_request, response) => {
+    asked.push(null)
+    sendRest(response, null)
+  })
+  const request = { url: `${await listen(server)}/a.bin` }
+  await downloadPlainFile({ http, request, entry, file: lying, onBytes: () => undefined, retry })
+  expect(await readFile(join(folder, 'file'))).toEqual(Buffer.from(CONTENT))
+  expect(asked).toHaveLength(2)
+})
+
 test('D16 a server that ignores the range has the file begun anew', async () => {
   await file.write(CONTENT.subarray(0, 1000))
   await download((_from, response) => sendRest(response, null))

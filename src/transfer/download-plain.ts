@@ -48,8 +48,11 @@ export async function downloadPlainFile(job: PlainDownload): Promise<void> {
 class Download {
   readonly #job: PlainDownload
   #digest: Hash
-  /** Bytes written and hashed. */
+  /** Bytes written. */
   #at = 0
+  /** Of those, how many were read back into the digest: what is proved is what the disk has. */
+  #hashed = 0
+  #buffer = new Uint8Array(0)
   #furthest = 0
   #failures = 0
   #wrongRanges = 0
@@ -64,20 +67,29 @@ class Download {
     const { file, entry, onBytes } = this.#job
     const { size } = await file.stat()
     if (size > entry.size) return this.restart()
-    const buffer = new Uint8Array(Math.min(READ_BYTES, size))
-    while (this.#at < size) {
-      const { bytesRead } = await file.read(buffer, 0, buffer.length, this.#at)
-      if (bytesRead === 0) break
-      this.#digest.update(buffer.subarray(0, bytesRead))
-      this.#at += bytesRead
+    this.#at = size
+    await this.#hashWritten()
+    onBytes(size)
+  }
+
+  async #hashWritten(): Promise<void> {
+    const { file } = this.#job
+    while (this.#hashed < this.#at) {
+      const wanted = Math.min(READ_BYTES, this.#at - this.#hashed)
+      if (this.#buffer.length < wanted) this.#buffer = new Uint8Array(wanted)
+      const { bytesRead } = await file.read(this.#buffer, 0, wanted, this.#hashed)
+      if (bytesRead === 0)
+        throw new AppError('damaged', 'FILE_SHRANK', 'The file being written became shorter meanwhile')
+      this.#digest.update(this.#buffer.subarray(0, bytesRead))
+      this.#hashed += bytesRead
     }
-    onBytes(this.#at)
   }
 
   async restart(): Promise<void> {
     const { file, entry, onBytes } = this.#job
     onBytes(-this.#at)
     this.#at = 0
+    this.#hashed = 0
     this.#digest = startDigest(entry)
     await file.truncate(0)
   }
@@ -95,6 +107,7 @@ class Download {
         await clock.sleep(delayMs, signal)
       }
     }
+    await this.#hashWritten()
     const actual = this.#digest.digest('hex')
     if (actual !== contentId(entry)) {
       throw mismatch(this.#job.request.url, entry, `its digest is ${actual}, not ${contentId(entry)}`)
@@ -140,8 +153,8 @@ class Download {
         throw htmlError(where)
       if (this.#at + piece.length > entry.size) throw mismatch(where, entry, `more than ${entry.size} bytes came`)
       await writeFully(file, piece, this.#at)
-      this.#digest.update(piece)
       this.#at += piece.length
+      if (this.#at - this.#hashed >= READ_BYTES) await this.#hashWritten()
       // Only what no attempt had before is progress: a server may break at the same place for ever.
       if (this.#at > this.#furthest) this.#failures = 0
       this.#furthest = Math.max(this.#furthest, this.#at)

@@ -10,7 +10,8 @@ type Fold = (path: string) => string
 
 const foldCase: Fold = (path) => path.toLowerCase()
 const foldForm: Fold = (path) => path.normalize('NFC')
-const PROBE = 'pr\u00f6be'
+const PLAIN_NAME = 'probe'
+const ACCENTED_NAME = '\u00e9'
 
 /** Throws NAMES_CLASH when two of `paths` would be one file below `folder`, which need not exist yet. */
 export async function checkNames(folder: string, paths: readonly string[]): Promise<void> {
@@ -38,10 +39,11 @@ function findClash(paths: readonly string[], folds: readonly Fold[]): [string, s
 async function foldsOf(folder: string): Promise<Fold[]> {
   const probe = await makeProbe(folder)
   try {
-    await writeFile(join(probe, PROBE), '')
+    await writeFile(join(probe, PLAIN_NAME), '')
+    await writeFile(join(probe, ACCENTED_NAME), '')
     const folds: Fold[] = []
-    if (await isThere(join(probe, PROBE.toUpperCase()))) folds.push(foldCase)
-    if (await isThere(join(probe, PROBE.normalize('NFD')))) folds.push(foldForm)
+    if (await isThere(join(probe, PLAIN_NAME.toUpperCase()))) folds.push(foldCase)
+    if (await isThere(join(probe, ACCENTED_NAME.normalize('NFD')))) folds.push(foldForm)
     return folds
   } finally {
     await rm(probe, { recursive: true, force: true })

@@ -101,7 +101,10 @@ async function keepsToken(lab: Lab): Promise<void> {
       ]
       for (const lie of lies) {
         elsewhere.lie = lie
-        const options = { isPlain, prepare: (proxy: LyingProxy) => void (home = proxy.url) }
+        const prepare = (proxy: LyingProxy) => {
+          home = proxy.url
+        }
+        const options = { isPlain, prepare }
         const pulled = await pullLied(lab, away, options)
         await assertRight(pulled, pulled.weights)
         const back = pulled.proxy.exchanges.filter(({ path }) => path.includes('back=1'))
