@@ -20,6 +20,8 @@ export interface Toxics {
   trickleMs?: number
   /** Inverts the lowest bit of the byte at this offset. */
   flipBitAt?: number
+  /** The same on the way to the server. */
+  flipBitUpAt?: number
   /** Ends the connection after this many bytes towards the client (`down`) or the server (`up`). */
   cutDownAfter?: number
   cutUpAfter?: number
@@ -109,12 +111,12 @@ export class ToxicProxy {
 
   /** Sends one piece on; false when the connection ended here. */
   async #pass(piece: Buffer, offset: number, { from, to, direction, toxics }: Way): Promise<boolean> {
-    const { latencyMs, bytesPerSecond, flipBitAt, blackHoleAfter, cutBy, trickledBytes = 0, trickleMs = 0 } = toxics()
+    const { latencyMs, bytesPerSecond, blackHoleAfter, cutBy, trickledBytes = 0, trickleMs = 0 } = toxics()
     const limit = direction === 'down' ? toxics().cutDownAfter : toxics().cutUpAfter
     if (direction === 'down' && latencyMs) await systemClock.sleep(latencyMs)
     if (direction === 'down' && offset < trickledBytes) await systemClock.sleep(trickleMs)
     if (bytesPerSecond) await systemClock.sleep((piece.length / bytesPerSecond) * 1000)
-    const flipAt = direction === 'down' && flipBitAt !== undefined ? flipBitAt - offset : -1
+    const flipAt = ((direction === 'down' ? toxics().flipBitAt : toxics().flipBitUpAt) ?? -1) - offset
     if (flipAt >= 0 && flipAt < piece.length) piece[flipAt] = (piece[flipAt] as number) ^ 1
     if (direction === 'down' && blackHoleAfter !== undefined && offset + piece.length > blackHoleAfter) return true
     const kept = limit === undefined ? piece : piece.subarray(0, Math.max(limit - offset, 0))
