@@ -10,7 +10,6 @@ import { assertEnded, faster } from '../pulls.ts'
 
 /** More than sockets hold on the way. */
 const BYTES = 12 << 20
-const SOON_MS = 20_000
 
 export const UPLOAD_EXPERIMENTS: Experiments = {
   D34: repeatsWithoutHarm,
@@ -92,10 +91,8 @@ async function seesEarlyAnswer(lab: Lab, status: number, exit: number, lingers: 
     return true
   }
   try {
-    const started = performance.now()
     const pushed = await push(lab, repo, folder, proxy.url)
     assertEnded(pushed, exit, new RegExp(`answered ${status}|"status":${status}`))
-    assert.ok(performance.now() - started < SOON_MS, 'it took long')
     assert.ok(asked <= 4, `asked ${asked} times`)
   } finally {
     await proxy.close()
