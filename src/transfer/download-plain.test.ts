@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { closeServer, listen } from '../../test/farm/fake-origin.ts'
 import { splitmix64 } from '../../test/vectors/recipe.ts'
+import { type Clock, ManualClock, systemClock } from '../base/clock.ts'
 import { HttpClient } from '../base/http-client.ts'
 import { RETRY_POLICY } from '../base/retry.ts'
 import { downloadPlainFile } from './download-plain.ts'
@@ -80,6 +81,34 @@ test('D21 a range that comes encoded has the file asked for whole', async () => 
   })
   expect(asked).toEqual([1000, null])
 })
+
+test('D15 a connection that crawls is left for another one, which goes on there', async () => {
+  const clock = new ManualClock()
+  server = createServer(({ headers }, response) => {
+    const from = /^bytes=(\d+)-$/.exec(headers.range ?? '')?.[1]
+    asked.push(from === undefined ? null : Number(from))
+    if (asked.length > 1) return sendRest(response, asked.at(-1) ?? null)
+    response.writeHead(200, { 'content-length': CONTENT.length })
+    // Byte by byte, a second apart by the downloader's clock.
+    let at = 0
+    const timer = setInterval(() => response.write(CONTENT.subarray(at, ++at)), 5)
+    response.on('close', () => clearInterval(timer))
+  })
+  const onBytes = () => clock.advance(1)
+  const request = { url: `${await listen(server)}/a.bin` }
+  await downloadPlainFile({ http, request, entry, file, onBytes, retry, clock: withRealSleep(clock) })
+  expect(await readFile(join(folder, 'file'))).toEqual(Buffer.from(CONTENT))
+  expect(asked).toEqual([null, 30])
+})
+
+function withRealSleep(clock: ManualClock): Clock {
+  return {
+    nowMs: () => clock.nowMs(),
+    nowSeconds: () => clock.nowSeconds(),
+    monotonicMs: () => clock.monotonicMs(),
+    sleep: () => systemClock.sleep(1),
+  }
+}
 
 test('E7 bytes that a disk says it has written and has not are fetched again', async () => {
   let writes = 0

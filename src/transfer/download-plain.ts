@@ -17,6 +17,9 @@ import { planRetry, RETRY_POLICY, type RetryPolicy } from '../base/retry.ts'
 import type { TreeFile } from './hub-client.ts'
 
 const READ_BYTES = 1024 * 1024
+/** A connection that gives less than a kibibyte a second is left for a new one. */
+const RATE_WINDOW_MS = 30_000
+const RATE_WINDOW_BYTES_MIN = 30 * 1024
 /** So often a server may answer with another range before it is not asked again. */
 const WRONG_RANGES_MAX = 3
 
@@ -145,9 +148,10 @@ class Download {
   }
 
   async #receive(reply: HttpReply): Promise<void> {
-    const { entry, file, onBytes } = this.#job
+    const { entry, file, onBytes, clock = systemClock } = this.#job
     const { where, status } = reply
     if (status !== 200 && this.#at === 0) throw mismatch(where, entry, `status ${status}`)
+    let [sinceMs, sinceBytes] = [clock.monotonicMs(), this.#at]
     for await (const piece of reply.body) {
       if (this.#at === 0 && looksLikeHtml(piece) && !/\.(html?|md|svg|xml|xhtml)$/i.test(entry.path))
         throw htmlError(where)
@@ -159,6 +163,9 @@ class Download {
       if (this.#at > this.#furthest) this.#failures = 0
       this.#furthest = Math.max(this.#furthest, this.#at)
       onBytes(piece.length)
+      if (clock.monotonicMs() - sinceMs < RATE_WINDOW_MS) continue
+      if (this.#at - sinceBytes < RATE_WINDOW_BYTES_MIN) throw crawls(where)
+      ;[sinceMs, sinceBytes] = [clock.monotonicMs(), this.#at]
     }
     if (this.#at === entry.size) return
     // A reply that names its length ends there or throws by itself; any other may have been cut.
@@ -176,6 +183,11 @@ export function contentId(entry: TreeFile): string {
 export function startDigest({ sha256, oid, size }: TreeFile): Hash {
   if (sha256 !== null) return createHash('sha256')
   return createHash(oid.length === 64 ? 'sha256' : 'sha1').update(`blob ${size}\0`)
+}
+
+function crawls(where: string): AppError {
+  const message = `${where}: less than ${RATE_WINDOW_BYTES_MIN} bytes in ${RATE_WINDOW_MS / 1000} s`
+  return new AppError('timeout', 'NO_PROGRESS', message)
 }
 
 function mismatch(where: string, { path }: TreeFile, what: string): AppError {
