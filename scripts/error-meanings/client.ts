@@ -60,6 +60,7 @@ export const CLIENT_MEANINGS: Readonly<Record<string, string>> = {
   PART_TAKEN: 'Another process went on with a download that stood still here. Pull again: it takes what is there.',
   PATH_CROSSES_LINK: 'A symbolic link stands in the way of a file to be written. Remove it, or choose another folder.',
   PATH_MISSING: 'The command needs a file: REPO[@REV]/PATH.',
+  NAMES_CLASH: 'Two names differ only in what this disk does not tell apart. Leave one out, or choose another disk.',
   PATH_TAKEN: 'A folder is where the file should be, or a file where its folder should. Move it away.',
   PATH_TWICE: 'Two local files would get the same path in the repository. Name a destination: PATH:DEST.',
   PATH_UNSAFE:
@@ -112,6 +113,8 @@ export const CLIENT_MEANINGS: Readonly<Record<string, string>> = {
   UPSTREAM_FAILED: 'The server failed (5xx). It was tried again several times; try later.',
   UPSTREAM_FULL: 'The server has no space left (507). Its owner must make some; nothing is tried again until then.',
   UPSTREAM_TIMEOUT: 'The server or a proxy gave up waiting (408, 504). Try again.',
+  UPLOAD_REFUSED:
+    'The server twice found what was sent wrong: something between may change bytes. Check the network, then push again.',
   URL_BAD: 'The address is none that may be asked: http or https, without credentials in it.',
   VERIFY_DIFFERENCES: 'Files on disk differ from what the Hub lists. Delete those named and pull again.',
   XORB_RANGE_MISMATCH: 'The stored range that came holds other chunks than it should. Nothing is kept; try again.',

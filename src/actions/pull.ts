@@ -16,6 +16,7 @@ import type { HubClient, TreeFile } from '../transfer/hub-client.ts'
 import { type HubChoice, openHub } from '../transfer/hub-location.ts'
 import { formatRepo, type HubRepo } from '../transfer/hub-repo.ts'
 import { LocalFolder } from '../transfer/local-folder.ts'
+import { checkNames } from '../transfer/name-clash.ts'
 import { pathFilter } from '../transfer/path-filter.ts'
 import type { FileOutcome, OnProgress } from '../transfer/progress.ts'
 import { getListing, pullFiles } from '../transfer/snapshot.ts'
@@ -91,6 +92,10 @@ async function pullFrom(hub: HubClient, options: PullOptions, target: Target, st
   const files = await choose(options, target, commit, listing)
   onProgress(planEvent(files))
   const place = placeOf(options, cache, { revision, commit, files: listing })
+  await checkNames(
+    place.root,
+    files.map(({ path }) => path),
+  )
   const seconds = () => (clock.monotonicMs() - startMs) / 1000
   if (options.dryRun) return planPull(commit, place, files, seconds)
   await place.begin().catch((error: unknown) => {

@@ -1,8 +1,9 @@
+import { existsSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { makeFolder, writeFileAtomically } from './atomic-file.ts'
+import { makeFolder, nameFile, writeFileAtomically } from './atomic-file.ts'
 
 let root = ''
 beforeAll(async () => {
@@ -37,3 +38,24 @@ test('many make one folder at once', async () => {
   await Promise.all(Array.from({ length: 8 }, () => makeFolder(path, 0o700)))
   expect((await stat(path)).mode & 0o777).toBe(0o700)
 })
+
+// A second disk that every Linux has.
+test.skipIf(!existsSync('/dev/shm'))(
+  'E23 a file of another disk is copied and named, and nothing else is left',
+  async () => {
+    const elsewhere = await mkdtemp('/dev/shm/xorbit-other-disk-')
+    try {
+      const temp = join(elsewhere, 'temp')
+      const path = join(root, 'across', 'file.bin')
+      await makeFolder(dirname(path))
+      await writeFile(temp, 'from there')
+      await writeFile(path, 'longer than what comes')
+      await nameFile(temp, path)
+      expect(await readFile(path, 'utf8')).toBe('from there')
+      expect(await readdir(dirname(path))).toEqual(['file.bin'])
+      expect(await readdir(elsewhere)).toEqual([])
+    } finally {
+      await rm(elsewhere, { recursive: true })
+    }
+  },
+)

@@ -3,7 +3,8 @@
  * (or in a folder of the same file system), write, length check, fsync, rename, fsync of every folder that changed.
  */
 import { randomUUID } from 'node:crypto'
-import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { copyFile, type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { AppError, systemCode } from './app-error.ts'
 
@@ -47,8 +48,35 @@ export async function sweepTemporaryFiles(folder: string): Promise<void> {
 
 /** Gives a finished, synced file its final name and makes the name durable. */
 export async function nameFile(temp: string, path: string): Promise<void> {
-  await rename(temp, path)
+  await moveFile(temp, path)
   await syncFolder(dirname(path))
+}
+
+/** The same, not durable yet. A temporary file of another disk is copied to the one where the name is, synced there. */
+export async function moveFile(temp: string, path: string): Promise<void> {
+  try {
+    await rename(temp, path)
+  } catch (error) {
+    if (systemCode(error) !== 'EXDEV') throw error
+    await moveBetweenDisks(temp, path)
+  }
+}
+
+async function moveBetweenDisks(from: string, path: string): Promise<void> {
+  const temp = join(dirname(path), `.${randomUUID()}.tmp`)
+  try {
+    await copyFile(from, temp, constants.COPYFILE_EXCL)
+    const file = await open(temp, 'r')
+    try {
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(temp, path)
+  } finally {
+    await rm(temp, { force: true })
+  }
+  await rm(from, { force: true })
 }
 
 /** Writes all of `bytes` at `position` (default: where the file stands); a short write is an error, never success. */

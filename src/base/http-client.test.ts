@@ -78,6 +78,14 @@ test.each([
   await expect(client.json({ url: `${origin.url}/fault/${fault}` })).rejects.toMatchObject({ kind, code })
 })
 
+test('D22 follows a circle of redirects once, and does not try again', async () => {
+  const before = origin.seen.length
+  await expect(client.json({ url: `${origin.url}/fault/redirect-loop` })).rejects.toMatchObject({
+    code: 'REDIRECT_LOOP',
+  })
+  expect(origin.seen.length - before).toBe(11)
+})
+
 test('bounds the size of JSON', async () => {
   await expect(client.json({ url: `${origin.url}/good` }, 50)).rejects.toMatchObject({ code: 'REPLY_TOO_LARGE' })
 })

@@ -32,6 +32,7 @@ import {
 } from './http-address.ts'
 import { htmlError, JSON_BYTES_MAX, looksLikeHtml, parseReply, readStart, readWhole } from './http-body.ts'
 import { connectionError, statusError } from './http-failure.ts'
+import { hesitating } from './http-upload.ts'
 import { RateLimit } from './rate-limit.ts'
 import { RETRY_POLICY, type RetryPolicy, withRetries } from './retry.ts'
 import { Agent, EnvHttpProxyAgent, sendBy } from './undici-parts.ts'
@@ -192,14 +193,20 @@ export class HttpClient {
   #retrying<T>(request: HttpRequest, task: (request: HttpRequest) => Promise<T>): Promise<T> {
     if (!(request.idempotent ?? request.method !== 'POST')) return task(request)
     const { retry = RETRY_POLICY } = this.#options
-    // A DELETE whose answer was lost finds nothing when it comes again: it has worked.
-    const again = request.method === 'DELETE' ? { ...request, accept: [...(request.accept ?? []), 404] } : request
+    const again = this.#again(request)
     let attempts = 0
     return withRetries(() => task(attempts++ === 0 ? request : again), {
       policy: retry,
       clock: this.#clock,
       signal: request.signal,
     })
+  }
+
+  #again(request: HttpRequest): HttpRequest {
+    const { body, signal, accept = [] } = request
+    // A DELETE whose answer was lost finds nothing when it comes again: it has worked.
+    if (request.method === 'DELETE') return { ...request, accept: [...accept, 404] }
+    return typeof body === 'function' ? { ...request, body: () => hesitating(body(), this.#clock, signal) } : request
   }
 
   async #attempt(request: HttpRequest): Promise<HttpReply> {
@@ -213,7 +220,8 @@ export class HttpClient {
       if (location === undefined) return reply.status >= 400 ? this.#refuse(reply, request) : reply
       await reply.close()
       if (hops >= REDIRECTS_MAX) {
-        throw new AppError('upstream', 'REDIRECT_LOOP', `${reply.where}: more than ${REDIRECTS_MAX} redirects`)
+        const message = `${reply.where}: more than ${REDIRECTS_MAX} redirects`
+        throw new AppError('upstream', 'REDIRECT_LOOP', message, { data: { permanent: true } })
       }
       const next = redirectTarget(reply.where, url, location)
       if (next.origin !== url.origin) headers = withoutCredentials(headers)

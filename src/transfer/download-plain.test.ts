@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { closeServer, listen } from '../../test/farm/fake-origin.ts'
 import { splitmix64 } from '../../test/vectors/recipe.ts'
+import { type Clock, ManualClock, systemClock } from '../base/clock.ts'
 import { HttpClient } from '../base/http-client.ts'
 import { RETRY_POLICY } from '../base/retry.ts'
 import { downloadPlainFile } from './download-plain.ts'
@@ -71,6 +72,63 @@ test('what an earlier attempt left is kept when it is right, and thrown away whe
 })
 
 const sendRestOf: Answer = (from, response) => sendRest(response, from)
+
+test('D21 a range that comes encoded has the file asked for whole', async () => {
+  await file.write(CONTENT.subarray(0, 1000))
+  await download((from, response) => {
+    if (from !== null) response.setHeader('content-encoding', 'gzip')
+    sendRest(response, from)
+  })
+  expect(asked).toEqual([1000, null])
+})
+
+test('D15 a connection that crawls is left for another one, which goes on there', async () => {
+  const clock = new ManualClock()
+  server = createServer(({ headers }, response) => {
+    const from = /^bytes=(\d+)-$/.exec(headers.range ?? '')?.[1]
+    asked.push(from === undefined ? null : Number(from))
+    if (asked.length > 1) return sendRest(response, asked.at(-1) ?? null)
+    response.writeHead(200, { 'content-length': CONTENT.length })
+    // Byte by byte, a second apart by the downloader's clock.
+    let at = 0
+    const timer = setInterval(() => response.write(CONTENT.subarray(at, ++at)), 5)
+    response.on('close', () => clearInterval(timer))
+  })
+  const onBytes = () => clock.advance(1)
+  const request = { url: `${await listen(server)}/a.bin` }
+  await downloadPlainFile({ http, request, entry, file, onBytes, retry, clock: withRealSleep(clock) })
+  expect(await readFile(join(folder, 'file'))).toEqual(Buffer.from(CONTENT))
+  expect(asked).toEqual([null, 30])
+})
+
+function withRealSleep(clock: ManualClock): Clock {
+  return {
+    nowMs: () => clock.nowMs(),
+    nowSeconds: () => clock.nowSeconds(),
+    monotonicMs: () => clock.monotonicMs(),
+    sleep: () => systemClock.sleep(1),
+  }
+}
+
+test('E7 bytes that a disk says it has written and has not are fetched again', async () => {
+  let writes = 0
+  const lying: FileHandle = new Proxy(file, {
+    get(target, name) {
+      if (name !== 'write') return Reflect.get(target, name).bind(target)
+      return (bytes: Uint8Array, from: number, length: number, at: number) =>
+        // Ten bytes of the third write.
+        writes++ === 2 ? { bytesWritten: 10 } : target.write(bytes, from, length, at)
+    },
+  })
+  server = createServer((_request, response) => {
+    asked.push(null)
+    sendRest(response, null)
+  })
+  const request = { url: `${await listen(server)}/a.bin` }
+  await downloadPlainFile({ http, request, entry, file: lying, onBytes: () => undefined, retry })
+  expect(await readFile(join(folder, 'file'))).toEqual(Buffer.from(CONTENT))
+  expect(asked).toHaveLength(2)
+})
 
 test('D16 a server that ignores the range has the file begun anew', async () => {
   await file.write(CONTENT.subarray(0, 1000))

@@ -17,6 +17,9 @@ import { planRetry, RETRY_POLICY, type RetryPolicy } from '../base/retry.ts'
 import type { TreeFile } from './hub-client.ts'
 
 const READ_BYTES = 1024 * 1024
+/** A connection that gives less than a kibibyte a second is left for a new one. */
+const RATE_WINDOW_MS = 30_000
+const RATE_WINDOW_BYTES_MIN = 30 * 1024
 /** So often a server may answer with another range before it is not asked again. */
 const WRONG_RANGES_MAX = 3
 
@@ -48,8 +51,11 @@ export async function downloadPlainFile(job: PlainDownload): Promise<void> {
 class Download {
   readonly #job: PlainDownload
   #digest: Hash
-  /** Bytes written and hashed. */
+  /** Bytes written. */
   #at = 0
+  /** Of those, how many were read back into the digest: what is proved is what the disk has. */
+  #hashed = 0
+  #buffer = new Uint8Array(0)
   #furthest = 0
   #failures = 0
   #wrongRanges = 0
@@ -64,20 +70,29 @@ class Download {
     const { file, entry, onBytes } = this.#job
     const { size } = await file.stat()
     if (size > entry.size) return this.restart()
-    const buffer = new Uint8Array(Math.min(READ_BYTES, size))
-    while (this.#at < size) {
-      const { bytesRead } = await file.read(buffer, 0, buffer.length, this.#at)
-      if (bytesRead === 0) break
-      this.#digest.update(buffer.subarray(0, bytesRead))
-      this.#at += bytesRead
+    this.#at = size
+    await this.#hashWritten()
+    onBytes(size)
+  }
+
+  async #hashWritten(): Promise<void> {
+    const { file } = this.#job
+    while (this.#hashed < this.#at) {
+      const wanted = Math.min(READ_BYTES, this.#at - this.#hashed)
+      if (this.#buffer.length < wanted) this.#buffer = new Uint8Array(wanted)
+      const { bytesRead } = await file.read(this.#buffer, 0, wanted, this.#hashed)
+      if (bytesRead === 0)
+        throw new AppError('damaged', 'FILE_SHRANK', 'The file being written became shorter meanwhile')
+      this.#digest.update(this.#buffer.subarray(0, bytesRead))
+      this.#hashed += bytesRead
     }
-    onBytes(this.#at)
   }
 
   async restart(): Promise<void> {
     const { file, entry, onBytes } = this.#job
     onBytes(-this.#at)
     this.#at = 0
+    this.#hashed = 0
     this.#digest = startDigest(entry)
     await file.truncate(0)
   }
@@ -95,6 +110,7 @@ class Download {
         await clock.sleep(delayMs, signal)
       }
     }
+    await this.#hashWritten()
     const actual = this.#digest.digest('hex')
     if (actual !== contentId(entry)) {
       throw mismatch(this.#job.request.url, entry, `its digest is ${actual}, not ${contentId(entry)}`)
@@ -125,25 +141,31 @@ class Download {
 
   #isRest({ status, header }: HttpReply): boolean {
     const { size } = this.#job.entry
-    const given = status === 206 ? parseContentRange(header('content-range')) : null
+    // Of an encoded range nobody knows which bytes of the file it is: the whole may come as it is.
+    const isPlain = (header('content-encoding') ?? 'identity') === 'identity'
+    const given = status === 206 && isPlain ? parseContentRange(header('content-range')) : null
     return given !== null && given.start === this.#at && given.end === size
   }
 
   async #receive(reply: HttpReply): Promise<void> {
-    const { entry, file, onBytes } = this.#job
+    const { entry, file, onBytes, clock = systemClock } = this.#job
     const { where, status } = reply
     if (status !== 200 && this.#at === 0) throw mismatch(where, entry, `status ${status}`)
+    let [sinceMs, sinceBytes] = [clock.monotonicMs(), this.#at]
     for await (const piece of reply.body) {
       if (this.#at === 0 && looksLikeHtml(piece) && !/\.(html?|md|svg|xml|xhtml)$/i.test(entry.path))
         throw htmlError(where)
       if (this.#at + piece.length > entry.size) throw mismatch(where, entry, `more than ${entry.size} bytes came`)
       await writeFully(file, piece, this.#at)
-      this.#digest.update(piece)
       this.#at += piece.length
+      if (this.#at - this.#hashed >= READ_BYTES) await this.#hashWritten()
       // Only what no attempt had before is progress: a server may break at the same place for ever.
       if (this.#at > this.#furthest) this.#failures = 0
       this.#furthest = Math.max(this.#furthest, this.#at)
       onBytes(piece.length)
+      if (clock.monotonicMs() - sinceMs < RATE_WINDOW_MS) continue
+      if (this.#at - sinceBytes < RATE_WINDOW_BYTES_MIN) throw crawls(where)
+      ;[sinceMs, sinceBytes] = [clock.monotonicMs(), this.#at]
     }
     if (this.#at === entry.size) return
     // A reply that names its length ends there or throws by itself; any other may have been cut.
@@ -161,6 +183,11 @@ export function contentId(entry: TreeFile): string {
 export function startDigest({ sha256, oid, size }: TreeFile): Hash {
   if (sha256 !== null) return createHash('sha256')
   return createHash(oid.length === 64 ? 'sha256' : 'sha1').update(`blob ${size}\0`)
+}
+
+function crawls(where: string): AppError {
+  const message = `${where}: less than ${RATE_WINDOW_BYTES_MIN} bytes in ${RATE_WINDOW_MS / 1000} s`
+  return new AppError('timeout', 'NO_PROGRESS', message)
 }
 
 function mismatch(where: string, { path }: TreeFile, what: string): AppError {

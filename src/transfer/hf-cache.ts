@@ -123,10 +123,14 @@ class CachePlace implements AdoptingPlace {
   }
 
   async look(file: TreeFile): Promise<FileHere> {
-    const { cache, shared, signal } = this.#options
+    const { cache, shared, links = true, signal } = this.#options
     this.#proofs ??= await this.#loadProofs()
+    const plain = links ? null : await this.#folders.placeOf(this.root, file.path)
+    if (plain !== null && (await this.#proofs.proves(plain, file, plainKey(file), signal))) {
+      return { isWhole: true, bytes: file.size }
+    }
     const paths = [this.#blob(file)]
-    if (shared && file.xetHash !== null && file.sha256 !== null) paths.push(sharedPath(cache, file.xetHash))
+    if (links && shared && file.xetHash !== null && file.sha256 !== null) paths.push(sharedPath(cache, file.xetHash))
     for (const path of paths) {
       if (await this.#proofs.proves(path, file, contentId(file), signal)) return { isWhole: true, bytes: file.size }
     }

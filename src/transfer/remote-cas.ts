@@ -117,10 +117,16 @@ export class RemoteCas {
 
   async putXorb(hash: XorbHash, body: Uint8Array, signal = this.#signal): Promise<void> {
     const request = { method: 'POST', body: pieces(body), bodyLength: body.length, idempotent: true } as const
-    await this.#json(`/v1/xorbs/default/${hash}`, { ...request, signal, idleMs: CHECKING_MS })
+    await sendAgainOnce(`xorb ${hash}`, () =>
+      this.#json(`/v1/xorbs/default/${hash}`, { ...request, signal, idleMs: CHECKING_MS }),
+    )
   }
 
   async putShard(body: Uint8Array): Promise<void> {
+    await sendAgainOnce('shard', () => this.#putShard(body))
+  }
+
+  async #putShard(body: Uint8Array): Promise<void> {
     const request = { method: 'POST', body: pieces(body), bodyLength: body.length, idempotent: true } as const
     if (this.#hasV2Shards) {
       const options = { ...request, accept: [404, 501] }
@@ -150,6 +156,21 @@ export class RemoteCas {
     } catch (error) {
       if (!(error instanceof AppError) || error.kind !== 'unauthorized') throw error
       return call(await this.#session.renew(token))
+    }
+  }
+}
+
+/** What we send is right, so a server that finds it wrong (400) got something else: it is sent once more. */
+async function sendAgainOnce(what: string, send: () => Promise<unknown>): Promise<void> {
+  for (let isAgain = false; ; isAgain = true) {
+    try {
+      await send()
+      return
+    } catch (error) {
+      if (!(error instanceof AppError) || error.data.status !== 400) throw error
+      if (!isAgain) continue
+      const message = `The server twice found the ${what} wrong; it may change on its way: ${error.message}`
+      throw new AppError('integrity', 'UPLOAD_REFUSED', message, { cause: error })
     }
   }
 }

@@ -11,19 +11,27 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http'
+import { systemClock } from '../../src/base/clock.ts'
 
 export interface Exchange {
   readonly method: string
   /** Path and query. */
   readonly path: string
   readonly requestHeaders: IncomingHttpHeaders
+  /** When it came, by the clock for durations. */
+  readonly atMs: number
 }
 
 export interface Answer {
   status: number
   headers: Record<string, string>
   body: Buffer
+  /** Sends the answer in its own way, such as not to the end. */
+  deliver?: (reply: ServerResponse) => void
 }
+
+/** Answers before the request is passed on, or read; true when it did. */
+export type Intercept = (exchange: Exchange, reply: ServerResponse, request: IncomingMessage) => boolean
 
 /** Changes an answer, or gives another one; `null` ends the connection without an answer. */
 export type Lie = (exchange: Exchange, answer: Answer) => Answer | null
@@ -32,6 +40,7 @@ export class LyingProxy {
   lie: Lie
   /** Called before a request is passed on. */
   onRequest: ((exchange: Exchange) => Promise<void>) | null = null
+  intercept: Intercept | null = null
   readonly exchanges: (Exchange & { readonly status: number; readonly bytes: number })[] = []
   readonly #server: Server
   readonly #target: URL
@@ -61,8 +70,9 @@ export class LyingProxy {
 
   async #serve(request: IncomingMessage, reply: ServerResponse): Promise<void> {
     const { method = 'GET', url: path = '/', headers } = request
-    const exchange = { method, path, requestHeaders: headers }
+    const exchange = { method, path, requestHeaders: headers, atMs: systemClock.monotonicMs() }
     await this.onRequest?.(exchange)
+    if (this.intercept?.(exchange, reply, request)) return
     const { hostname, port } = this.#target
     const onward = httpRequest({ host: hostname, port, method, path, headers }, (answer) => {
       const parts: Buffer[] = []
@@ -84,6 +94,10 @@ export class LyingProxy {
       return
     }
     this.exchanges.push({ ...exchange, status: told.status, bytes: told.body.length })
+    if (told.deliver !== undefined) {
+      told.deliver(reply)
+      return
+    }
     const headers: Record<string, string | number> = { ...told.headers }
     delete headers['transfer-encoding']
     if (exchange.method !== 'HEAD') headers['content-length'] = told.body.length

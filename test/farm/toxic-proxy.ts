@@ -12,10 +12,16 @@ export interface Toxics {
   latencyMs?: number
   /** Limits each connection, in both directions. */
   bytesPerSecond?: number
-  /** Cuts what goes towards the client into pieces of this size. */
+  /** Cuts what goes towards the client into pieces of this size; the first `slicedBytes` of a connection, or all. */
   sliceBytes?: number
+  slicedBytes?: number
+  /** Sends the first so many bytes towards the client one at a time, with a pause before each. */
+  trickledBytes?: number
+  trickleMs?: number
   /** Inverts the lowest bit of the byte at this offset. */
   flipBitAt?: number
+  /** The same on the way to the server. */
+  flipBitUpAt?: number
   /** Ends the connection after this many bytes towards the client (`down`) or the server (`up`). */
   cutDownAfter?: number
   cutUpAfter?: number
@@ -27,6 +33,10 @@ export interface Toxics {
 
 export class ToxicProxy {
   readonly toxics: Toxics
+  /** In the place of `toxics`: those of a connection by its number, from 1. */
+  choose: ((connection: number) => Toxics) | null = null
+  /** Connections that were cut. */
+  cuts = 0
   bytesUp = 0
   bytesDown = 0
   #connections = 0
@@ -64,7 +74,9 @@ export class ToxicProxy {
   }
 
   #serve(client: Socket): void {
-    this.#connections++
+    const number = ++this.#connections
+    const chosen = this.choose?.(number)
+    const toxics = () => chosen ?? this.toxics
     const server = connect({ ...this.#target, allowHalfOpen: true })
     for (const socket of [client, server]) {
       this.#sockets.add(socket)
@@ -75,37 +87,36 @@ export class ToxicProxy {
         server.destroy()
       })
     }
-    void this.#pump(client, server, 'up')
-    void this.#pump(server, client, 'down')
+    client.setNoDelay(true)
+    void this.#pump({ from: client, to: server, direction: 'up', toxics })
+    void this.#pump({ from: server, to: client, direction: 'down', toxics })
   }
 
-  async #pump(from: Socket, to: Socket, direction: 'up' | 'down'): Promise<void> {
+  async #pump(way: Way): Promise<void> {
+    const { from, to, direction, toxics } = way
     let offset = 0
     try {
       for await (const piece of from as AsyncIterable<Buffer>) {
-        for (const slice of this.#slices(piece, direction)) {
-          if (!(await this.#pass(slice, offset, { from, to, direction }))) return
+        for (const slice of slices(piece, offset, way)) {
+          if (!(await this.#pass(slice, offset, way))) return
           offset += slice.length
         }
       }
       // Whoever swallows an answer does not end it either.
-      if (direction === 'up' || this.toxics.blackHoleAfter === undefined) to.end()
+      if (direction === 'up' || toxics().blackHoleAfter === undefined) to.end()
     } catch (error) {
       to.destroy(error as Error)
     }
   }
 
   /** Sends one piece on; false when the connection ended here. */
-  async #pass(
-    piece: Buffer,
-    offset: number,
-    { from, to, direction }: { from: Socket; to: Socket; direction: 'up' | 'down' },
-  ): Promise<boolean> {
-    const { latencyMs, bytesPerSecond, flipBitAt, blackHoleAfter, cutBy } = this.toxics
-    const limit = direction === 'down' ? this.toxics.cutDownAfter : this.toxics.cutUpAfter
+  async #pass(piece: Buffer, offset: number, { from, to, direction, toxics }: Way): Promise<boolean> {
+    const { latencyMs, bytesPerSecond, blackHoleAfter, cutBy, trickledBytes = 0, trickleMs = 0 } = toxics()
+    const limit = direction === 'down' ? toxics().cutDownAfter : toxics().cutUpAfter
     if (direction === 'down' && latencyMs) await systemClock.sleep(latencyMs)
+    if (direction === 'down' && offset < trickledBytes) await systemClock.sleep(trickleMs)
     if (bytesPerSecond) await systemClock.sleep((piece.length / bytesPerSecond) * 1000)
-    const flipAt = direction === 'down' && flipBitAt !== undefined ? flipBitAt - offset : -1
+    const flipAt = ((direction === 'down' ? toxics().flipBitAt : toxics().flipBitUpAt) ?? -1) - offset
     if (flipAt >= 0 && flipAt < piece.length) piece[flipAt] = (piece[flipAt] as number) ^ 1
     if (direction === 'down' && blackHoleAfter !== undefined && offset + piece.length > blackHoleAfter) return true
     const kept = limit === undefined ? piece : piece.subarray(0, Math.max(limit - offset, 0))
@@ -113,16 +124,30 @@ export class ToxicProxy {
     const [client, server] = direction === 'down' ? [to, from] : [from, to]
     if (kept.length > 0 && !to.write(kept)) await writableAgain(to)
     if (kept.length === piece.length) return true
+    this.cuts++
     if (cutBy === 'fin') client.end()
     else client.resetAndDestroy()
     server.destroy()
     return false
   }
+}
 
-  #slices(piece: Buffer, direction: 'up' | 'down'): Buffer[] {
-    const size = direction === 'down' ? this.toxics.sliceBytes : undefined
-    if (!size) return [piece]
-    return Array.from({ length: Math.ceil(piece.length / size) }, (_, i) => piece.subarray(i * size, (i + 1) * size))
+/** What goes from one side to the other. */
+interface Way {
+  readonly from: Socket
+  readonly to: Socket
+  readonly direction: 'up' | 'down'
+  readonly toxics: () => Toxics
+}
+
+function* slices(piece: Buffer, offset: number, { direction, toxics }: Way): Iterable<Buffer> {
+  const { sliceBytes = 0, slicedBytes = Number.POSITIVE_INFINITY, trickledBytes = 0 } = toxics()
+  for (let at = 0; at < piece.length; ) {
+    const isTrickled = direction === 'down' && offset + at < trickledBytes
+    const isSliced = direction === 'down' && sliceBytes > 0 && offset + at < slicedBytes
+    const size = isTrickled ? 1 : isSliced ? sliceBytes : piece.length
+    yield piece.subarray(at, at + size)
+    at += size
   }
 }
 

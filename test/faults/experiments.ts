@@ -3,6 +3,13 @@ import type { Experiments } from './experiment.ts'
 import { XORB_EXPERIMENTS } from './experiments/a-xorbs.ts'
 import { SHARD_EXPERIMENTS } from './experiments/b-shards.ts'
 import { RECONSTRUCTION_EXPERIMENTS } from './experiments/c-reconstruction.ts'
+import { ANSWER_EXPERIMENTS } from './experiments/d-answers.ts'
+import { BROKEN_EXPERIMENTS } from './experiments/d-broken.ts'
+import { NETWORK_EXPERIMENTS } from './experiments/d-network.ts'
+import { RANGE_EXPERIMENTS } from './experiments/d-ranges.ts'
+import { REDIRECT_EXPERIMENTS } from './experiments/d-redirects.ts'
+import { REFUSAL_EXPERIMENTS } from './experiments/d-refusals.ts'
+import { UPLOAD_EXPERIMENTS } from './experiments/d-uploads.ts'
 import { outlivesClockJumps } from './experiments/e-clock.ts'
 import { CRASH_EXPERIMENTS } from './experiments/e-crash.ts'
 import { DISK_EXPERIMENTS } from './experiments/e-disk.ts'
@@ -10,6 +17,8 @@ import { EXTREME_EXPERIMENTS } from './experiments/e-extremes.ts'
 import { HOME_EXPERIMENTS } from './experiments/e-homes.ts'
 import { meetsLimits } from './experiments/e-limits.ts'
 import { PROCESS_EXPERIMENTS } from './experiments/e-process.ts'
+import { PULLER_EXPERIMENTS } from './experiments/e-pullers.ts'
+import { SPACE_EXPERIMENTS } from './experiments/e-space.ts'
 import { STORED_EXPERIMENTS } from './experiments/e-stored.ts'
 import { NAME_EXPERIMENTS } from './experiments/f-names.ts'
 import { TREE_EXPERIMENTS } from './experiments/f-trees.ts'
@@ -23,12 +32,23 @@ import { SENDER_EXPERIMENTS } from './experiments/g-senders.ts'
 import { TOGETHER_EXPERIMENTS } from './experiments/g-together.ts'
 import { DAEMON_EXPERIMENTS } from './experiments/j-daemon.ts'
 import { SERVER_EXPERIMENTS } from './experiments/j-processes.ts'
+import { COMMAND_EXPERIMENTS } from './experiments/o-commands.ts'
 import { SURROUNDINGS_EXPERIMENTS } from './experiments/o-surroundings.ts'
 
 export const EXPERIMENTS: Experiments = {
   ...XORB_EXPERIMENTS,
   ...SHARD_EXPERIMENTS,
   ...RECONSTRUCTION_EXPERIMENTS,
+  ...REFUSAL_EXPERIMENTS,
+  ...BROKEN_EXPERIMENTS,
+  ...RANGE_EXPERIMENTS,
+  ...REDIRECT_EXPERIMENTS,
+  ...ANSWER_EXPERIMENTS,
+  ...NETWORK_EXPERIMENTS,
+  ...UPLOAD_EXPERIMENTS,
+  ...SPACE_EXPERIMENTS,
+  ...PULLER_EXPERIMENTS,
+  ...COMMAND_EXPERIMENTS,
   ...DISK_EXPERIMENTS,
   E4: meetsLimits,
   ...PROCESS_EXPERIMENTS,

@@ -1,6 +1,6 @@
 /**
- * `npm run faults -- [--stage NAME] [GROUP...] [--id X,Y] [--json]`: tries the faults of the catalogue on a real server
- * and prints one line each, then totals. The exit code is 0 only if every selected fault was tried and held.
+ * `npm run faults -- [--stage NAME [--alone]] [GROUP...] [--id X,Y] [--json]`: tries the faults of the catalogue on a
+ * real server and prints one line each, then totals. The exit code is 0 only if every selected fault was tried and held.
  */
 import { parseArgs } from 'node:util'
 import '../install-kernels.ts'
@@ -11,7 +11,12 @@ import { runRows, type Selection, selectRows } from './runner.ts'
 
 function readSelection(): { selection: Selection; json: boolean } {
   const { values, positionals } = parseArgs({
-    options: { stage: { type: 'string' }, id: { type: 'string' }, json: { type: 'boolean', default: false } },
+    options: {
+      stage: { type: 'string' },
+      alone: { type: 'boolean', default: false },
+      id: { type: 'string' },
+      json: { type: 'boolean', default: false },
+    },
     allowPositionals: true,
   })
   const stage = values.stage as Stage | undefined
@@ -19,7 +24,7 @@ function readSelection(): { selection: Selection; json: boolean } {
     throw new Error(`No stage ${stage}; there are ${STAGES.join(', ')}`)
   return {
     selection: {
-      ...(stage === undefined ? {} : { stage }),
+      ...(stage === undefined ? {} : { stage, alone: values.alone }),
       ...(positionals.length === 0 ? {} : { groups: positionals.join('').toUpperCase() }),
       ...(values.id === undefined ? {} : { ids: values.id.toUpperCase().split(',') }),
     },

@@ -11,15 +11,18 @@ const EXPERIMENT_MS_MAX = 300_000
 export interface Selection {
   /** This stage and all before it. */
   readonly stage?: Stage
+  /** The stage without those before it. */
+  readonly alone?: boolean
   readonly groups?: string
   readonly ids?: readonly string[]
 }
 
-export function selectRows({ stage, groups, ids }: Selection): FaultRow[] {
+export function selectRows({ stage, alone = false, groups, ids }: Selection): FaultRow[] {
   const lastStage = stage === undefined ? STAGES.length : STAGES.indexOf(stage)
   return CATALOGUE.filter(
     (row) =>
       STAGES.indexOf(row.stage) <= lastStage &&
+      (!alone || row.stage === stage) &&
       (groups === undefined || groups.includes(row.id.slice(0, 1))) &&
       (ids === undefined || ids.includes(row.id)),
   )
@@ -27,10 +30,19 @@ export function selectRows({ stage, groups, ids }: Selection): FaultRow[] {
 
 /** Mostly waiting, on servers of their own: begun at once, and waited for when it is their turn. */
 const AHEAD: readonly string[] = ['E12']
+/** Mostly waiting for commands that pull, which leave no trace on the server: begun with the first of their group. */
+const AHEAD_IN_GROUP: readonly string[] = ['D14']
 
 export async function* runRows(lab: Lab, rows: readonly FaultRow[]): AsyncIterable<Verdict> {
-  const begun = new Map(rows.filter(({ id }) => AHEAD.includes(id)).map(({ id }) => [id, begin(lab, id)]))
-  for (const row of rows) yield runRow(lab, row, begun.get(row.id) ?? EXPERIMENTS[row.id])
+  const begun = new Map<string, Experiment | undefined>()
+  const beginAll = (ids: readonly string[]) => {
+    for (const { id } of rows) if (ids.includes(id) && !begun.has(id)) begun.set(id, begin(lab, id))
+  }
+  beginAll(AHEAD)
+  for (const row of rows) {
+    beginAll(AHEAD_IN_GROUP.filter((id) => id.slice(0, 1) === row.id.slice(0, 1)))
+    yield runRow(lab, row, begun.get(row.id) ?? EXPERIMENTS[row.id])
+  }
 }
 
 /** Its outcome, when it is asked for. */

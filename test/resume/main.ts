@@ -1,12 +1,14 @@
 /**
- * `npm run resume -- [--runs 20] [--pushes 20] [--mib 1024] [--seed N]`: pulls and pushes of one large file, each killed
- * once at a random moment and run again. Fails when a file is wrong or when too many bytes were moved twice.
+ * `npm run resume -- [--runs 20] [--pushes 20] [--pairs 2] [--mib 1024] [--seed N]`: pulls and pushes of one large file,
+ * each killed once at a random moment and run again; and pairs of pulls into one cache, of which one is killed. Fails
+ * when a file is wrong or when too many bytes were moved twice.
  */
 import { randomInt } from 'node:crypto'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import '../install-kernels.ts'
 import { mustEnd, Stand, sha256Of } from '../interop/stand.ts'
+import { killOneOfTwo } from './killed-pair.ts'
 import { type KilledRun, killPull } from './killed-pull.ts'
 import { killPush } from './killed-push.ts'
 
@@ -16,16 +18,14 @@ const { values } = parseArgs({
   options: {
     runs: { type: 'string', default: '20' },
     pushes: { type: 'string', default: '20' },
+    pairs: { type: 'string', default: '2' },
     mib: { type: 'string', default: '1024' },
     seed: { type: 'string', default: String(randomInt(2 ** 31)) },
   },
 })
-const [runs, pushes, mib, seed] = [values.runs, values.pushes, values.mib, values.seed].map(Number) as [
-  number,
-  number,
-  number,
-  number,
-]
+const [runs, pushes, pairs, mib, seed] = [values.runs, values.pushes, values.pairs, values.mib, values.seed].map(
+  Number,
+) as [number, number, number, number, number]
 
 /** The same shares for the same seed. */
 function* shares(): Generator<number> {
@@ -39,9 +39,11 @@ function write(text: string): void {
   process.stdout.write(`${text}\n`)
 }
 
-type Direction = 'pull by Xet' | 'pull by plain HTTP' | 'push'
+type Direction = 'pull by Xet' | 'pull by plain HTTP' | 'pair of pulls' | 'push'
 /** What may be lost, in MiB: of a pull one window a stream and what lies in sockets, of a push the xorbs on their way. */
 const LOST_MIB_MAX: Readonly<Record<Direction, number>> = {
+  // The other one may fetch all of it too.
+  'pair of pulls': 1.05 * mib,
   'pull by Xet': 0.05 * 1024,
   'pull by plain HTTP': 0.05 * 1024,
   push: 3 * 33,
@@ -58,6 +60,7 @@ async function makeFile(name: string): Promise<void> {
 
 async function killOnce(direction: Direction, share: number, run: number): Promise<KilledRun> {
   const common = { share, file, bytesPerSecond: BYTES_PER_SECOND }
+  if (direction === 'pair of pulls') return killOneOfTwo(stand, { ...common, repo: 'alice/resume' })
   if (direction !== 'push') {
     const env: NodeJS.ProcessEnv = direction === 'pull by Xet' ? {} : { HF_HUB_DISABLE_XET: '1' }
     return killPull(stand, { ...common, repo: 'alice/resume', env })
@@ -82,13 +85,14 @@ async function report(direction: Direction, share: number, run: number): Promise
 }
 
 try {
-  write(`resume: ${runs} pulls and ${pushes} pushes of ${mib} MiB, seed ${seed}`)
+  write(`resume: ${runs} pulls, ${pairs} pairs of pulls and ${pushes} pushes of ${mib} MiB, seed ${seed}`)
   await makeFile('pull')
   mustEnd(await stand.xorbit(['push', 'alice/resume', folder]), 'push')
   const next = shares()
   for (let run = 0; run < runs; run++) {
     await report(run % 4 === 3 ? 'pull by plain HTTP' : 'pull by Xet', next.next().value as number, run)
   }
+  for (let run = 0; run < pairs; run++) await report('pair of pulls', next.next().value as number, run)
   for (let run = 0; run < pushes; run++) await report('push', next.next().value as number, run)
 } finally {
   await stand.close()

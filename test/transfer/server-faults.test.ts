@@ -7,7 +7,7 @@ import { HubClient } from '../../src/transfer/hub-client.ts'
 import { uploadByLfs } from '../../src/transfer/lfs-upload.ts'
 import { RemoteCas } from '../../src/transfer/remote-cas.ts'
 import { XetSession } from '../../src/transfer/xet-session.ts'
-import type { ChunkHash, FileHash } from '../../src/xet/hash.ts'
+import type { ChunkHash, FileHash, XorbHash } from '../../src/xet/hash.ts'
 import { closeServer, listen } from '../farm/fake-origin.ts'
 
 const repo = { type: 'model', id: 'f/faulty' } as const
@@ -77,6 +77,25 @@ test.each([
 ])('the answer %j to a shard', async (lines, kind, code) => {
   const cas = await casThat((request, response) => request.resume().on('end', () => response.end(lines)))
   await expect(cas.putShard(new Uint8Array(10))).rejects.toMatchObject({ kind, code })
+})
+
+test.each(['xorb', 'shard'])('a %s that arrives changed is sent once more, then given up', async (what) => {
+  let sent = 0
+  let refusals = 1
+  const cas = await casThat((request, response) => {
+    request.resume().on('end', () => {
+      const isRefused = sent++ < refusals
+      response.writeHead(isRefused ? 400 : 200)
+      response.end(isRefused ? '{"error":"hash"}' : '{"type":"result","was_inserted":true}')
+    })
+  })
+  const body = new Uint8Array(1000)
+  const put = () => (what === 'xorb' ? cas.putXorb('a'.repeat(64) as XorbHash, body) : cas.putShard(body))
+  await put()
+  expect(sent).toBe(2)
+  refusals = 9
+  await expect(put()).rejects.toMatchObject({ kind: 'integrity', code: 'UPLOAD_REFUSED', message: /hash/ })
+  expect(sent).toBe(4)
 })
 
 test('chunk queries that fail are asked once each, and soon not at all', async () => {
