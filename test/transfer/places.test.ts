@@ -84,12 +84,21 @@ test('E15 many pulls of a file at once in one process fetch it once', async () =
 
 test('when the pull that fetches is stopped, one that waited fetches', async () => {
   const stop = new AbortController()
-  const onProgress: PullOptions['onProgress'] = ({ event }) => event === 'bytes' && stop.abort()
-  const first = doPull('stopped', { files: ['one.bin'], signal: stop.signal, onProgress })
-  const second = doPull('stopped', { files: ['one.bin'] })
-  await expect(first).rejects.toMatchObject({ kind: 'cancelled' })
-  const { snapshot } = await second
-  expect(CONTENT.equals(await readFile(join(snapshot, 'one.bin')))).toBe(true)
+  proxy.toxics.bytesPerSecond = 2_000_000
+  try {
+    const { promise: begun, resolve } = Promise.withResolvers<void>()
+    const onFirst: PullOptions['onProgress'] = ({ event }) => event === 'bytes' && resolve()
+    const first = doPull('stopped', { files: ['one.bin'], signal: stop.signal, onProgress: onFirst })
+    await begun
+    const onSecond: PullOptions['onProgress'] = ({ event }) => event === 'plan' && setTimeout(() => stop.abort(), 200)
+    const second = doPull('stopped', { files: ['one.bin'], onProgress: onSecond })
+    await expect(first).rejects.toMatchObject({ kind: 'cancelled' })
+    proxy.toxics.bytesPerSecond = 0
+    const { snapshot } = await second
+    expect(CONTENT.equals(await readFile(join(snapshot, 'one.bin')))).toBe(true)
+  } finally {
+    proxy.toxics.bytesPerSecond = 0
+  }
 })
 
 test('without symbolic links files lie in the snapshot itself, and count as here', async () => {
