@@ -6,6 +6,7 @@ import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { syncFolder } from '../base/atomic-file.ts'
 import type { Clock } from '../base/clock.ts'
+import { ifThere } from '../base/if-there.ts'
 import type { Log } from '../base/log.ts'
 import { Holdings } from '../cas/holdings.ts'
 import { CatalogRebuild, type RebuildReport } from '../cas/rebuild-catalog.ts'
@@ -15,7 +16,6 @@ import { LOCAL_ACTOR } from '../hub/audit-log.ts'
 import { recoverMoves } from '../hub/recover-moves.ts'
 import { Repositories } from '../hub/repositories.ts'
 import { GitRoots } from '../hub/roots.ts'
-import { renameIfThere } from '../store/blob-file.ts'
 import { FsBlobStore } from '../store/fs-blob-store.ts'
 import { SqliteCatalog } from '../store/sqlite-catalog.ts'
 
@@ -46,7 +46,7 @@ export async function rebuildCatalog(options: {
     await recoverMoves(accounts, repositories)
     const report = await new CatalogRebuild(holdings, new GitRoots({ accounts, repositories, git })).run()
     await catalog.close()
-    await renameIfThere(path, `${path}.old`)
+    await ifThere(rename(path, `${path}.old`))
     await syncFolder(home)
     await rm(`${path}-wal`, { force: true })
     await rm(`${path}-shm`, { force: true })

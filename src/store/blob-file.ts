@@ -1,6 +1,8 @@
 /** Reads and writes the file of one blob: segments, then their table. Knows no names and no locks. */
-import { type FileHandle, open, readFile, rename, stat } from 'node:fs/promises'
-import { writeFully } from '../base/atomic-file.ts'
+import { type FileHandle, link, open, readFile, rename, rm, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { systemCode } from '../base/app-error.ts'
+import { syncFolder, writeFully } from '../base/atomic-file.ts'
 import { ifThere } from '../base/if-there.ts'
 import {
   decodeTrailer,
@@ -12,6 +14,8 @@ import {
 } from './segment-table.ts'
 
 const WRITE_BYTES = 1 << 19
+/** Said where a file can have one name only, or no more of them. */
+const NO_LINKS: readonly string[] = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']
 
 /** Writes a new file at `path` and syncs it by `sync`; `onLength` sees how long the segments are so far. */
 export async function writeBlobFile(
@@ -89,6 +93,31 @@ export async function sizeIfThere(path: string): Promise<number | null> {
   return (await ifThere(stat(path)))?.size ?? null
 }
 
-export async function renameIfThere(from: string, to: string): Promise<void> {
-  await ifThere(rename(from, to))
+export type Move = readonly [from: string, to: string]
+
+/**
+ * Gives files other names, in order, those of them that are there. The new names are durable before an old one goes: a
+ * disk may keep the one change and lose the other, and after a power cut each file has one of its names at least.
+ */
+export async function moveSafely(moves: readonly Move[]): Promise<void> {
+  for (const [from, to] of moves) await addName(from, to)
+  for (const folder of foldersOf(moves.map(([, to]) => to))) await syncFolder(folder)
+  for (const [from] of moves) await rm(from, { force: true })
+  for (const folder of foldersOf(moves.map(([from]) => from))) await syncFolder(folder)
+}
+
+/** A second name; where the disk knows no such thing the other one. */
+async function addName(from: string, to: string): Promise<void> {
+  if ((await sizeIfThere(from)) === null) return
+  await rm(to, { force: true })
+  try {
+    await link(from, to)
+  } catch (error) {
+    if (!NO_LINKS.includes(systemCode(error) ?? '')) throw error
+    await rename(from, to)
+  }
+}
+
+function foldersOf(paths: readonly string[]): Set<string> {
+  return new Set(paths.map((path) => dirname(path)))
 }

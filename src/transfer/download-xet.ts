@@ -154,7 +154,11 @@ class Attempt {
         await this.#receive(fetch, writer, failures > 0)
         return
       } catch (thrown) {
-        if (this.#stop.signal.aborted) throw this.#stop.signal.reason
+        if (this.#stop.signal.aborted) {
+          // What came until now need not come again; the reason to stop is what counts.
+          await writer.flush().catch((late: unknown) => late)
+          throw this.#stop.signal.reason
+        }
         // Only what no attempt had before is progress.
         if (writer.nextChunk > begun) {
           failures = 0

@@ -16,7 +16,7 @@ import type { OrderedCheck } from './ordered-check.ts'
 import type { PlanFetch, PlanTerm } from './reconstruction-plan.ts'
 
 /** Bytes between two notes in the journal: what a killed pull fetches again of each range. */
-const NOTE_BYTES = 4 * 1024 * 1024
+const NOTE_BYTES = 1024 * 1024
 /** An entry that waits costs more than its bytes. */
 const WAITING_PIECES_MAX = 32_768
 

@@ -2,9 +2,8 @@
  * The folders that one pull writes into. Each is made, and looked at for links that lead elsewhere, once. Names that were
  * given in them are made durable together, before the pull says that it is done: a power cut before that costs a fetch.
  */
-import { rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { makeFolder, syncFolder } from '../base/atomic-file.ts'
+import { makeFolder, moveFile, syncFolder } from '../base/atomic-file.ts'
 import { checkRepoPath, resolveInside } from '../base/safe-path.ts'
 
 const SYNCS_AT_ONCE = 4
@@ -35,7 +34,7 @@ export class TouchedFolders {
 
   /** Gives a finished, synced file its final name, durable after the next `sync`. */
   readonly nameFile = async (temp: string, path: string): Promise<void> => {
-    await rename(temp, path)
+    await moveFile(temp, path)
     this.changed(path)
   }
 
