@@ -2,6 +2,7 @@
 import { ACCOUNT_MEANINGS } from './error-meanings/accounts.ts'
 import { CARE_MEANINGS } from './error-meanings/care.ts'
 import { CLIENT_MEANINGS } from './error-meanings/client.ts'
+import { ENGINE_MEANINGS } from './error-meanings/engine.ts'
 import { FORMAT_MEANINGS } from './error-meanings/formats.ts'
 import { HUB_MEANINGS } from './error-meanings/hub.ts'
 import { STORED_MEANINGS } from './error-meanings/stored.ts'
@@ -15,4 +16,5 @@ export const MEANINGS: Readonly<Record<string, string>> = {
   ...ACCOUNT_MEANINGS,
   ...CARE_MEANINGS,
   ...WEIGHTS_MEANINGS,
+  ...ENGINE_MEANINGS,
 }

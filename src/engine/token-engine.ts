@@ -12,6 +12,8 @@ export interface WeightsOnDisk {
   readonly path: string
   /** What the weights are held as: as on disk, widened to float32, or quantised on load. */
   readonly dtype: WeightsDtype
+  /** The commit they are of, where known: an adapter that records another one is not attached. */
+  readonly commit?: string
 }
 
 export type WeightsDtype = 'keep' | 'f32' | 'q8_0' | 'q4_k_m'
@@ -25,6 +27,8 @@ export interface ModelOptions {
   readonly kvType?: 'f32' | 'f16'
   /** Most tokens of one call of `decode`. */
   readonly batchTokensMax?: number
+  /** For files that native code must read by name; nothing stays in it. */
+  readonly scratchFolder?: string
 }
 
 export interface TokenEngine {
