@@ -6,9 +6,13 @@ export interface StepLimits {
   readonly info: ModelInfo
   readonly batchTokensMax: number
   readonly hasAdapter: (id: string) => boolean
+  readonly heldBy: (slot: number) => number
 }
 
-export function verifySteps(steps: readonly DecodeStep[], { info, batchTokensMax, hasAdapter }: StepLimits): void {
+export function verifySteps(
+  steps: readonly DecodeStep[],
+  { info, batchTokensMax, hasAdapter, heldBy }: StepLimits,
+): void {
   const slots = new Set<number>()
   let tokenCount = 0
   for (const { slot, tokens, adapters } of steps) {
@@ -21,6 +25,12 @@ export function verifySteps(steps: readonly DecodeStep[], { info, batchTokensMax
     verifyAdapters(adapters, hasAdapter)
   }
   if (tokenCount > batchTokensMax) throw misuse(`${tokenCount} tokens in one call, at most ${batchTokensMax}`)
+  for (const { slot, tokens } of steps) {
+    const wanted = heldBy(slot) + tokens.length
+    if (wanted <= info.trainedContextTokens) continue
+    const message = `The model takes ${info.trainedContextTokens} tokens of context, ${wanted} were given`
+    throw new AppError('too-large', 'ENGINE_CONTEXT_FULL', message)
+  }
 }
 
 export function verifySlot(slot: number, { slotCount }: ModelInfo): void {

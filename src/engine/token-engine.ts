@@ -27,6 +27,8 @@ export interface ModelOptions {
   readonly kvType?: 'f32' | 'f16'
   /** Most tokens of one call of `decode`. */
   readonly batchTokensMax?: number
+  /** A model that needs more is refused before it is loaded; absent: what the system has left. */
+  readonly memoryBytesMax?: number
   /** For files that native code must read by name; nothing stays in it. */
   readonly scratchFolder?: string
 }
@@ -106,8 +108,11 @@ export interface TokenModel extends AsyncDisposable {
    * Goes forward by all steps, each of another slot, `caps().batchTokensMax` tokens at most. Steps with different
    * adapters are allowed; a driver may run them one group after the other.
    *
-   * Returns, for each step in its order, [rows x vocabSize] float32 before any sampling (no row for `none`). They are
-   * views: valid until the next call. They may hold NaN if weights are broken: whoever samples checks.
+   * Returns, for each step in its order, [rows x vocabSize] float32 before any sampling (no row for `none`), which are
+   * the caller's. They may hold NaN if weights are broken: whoever samples checks.
+   *
+   * A slot holds at most `info.trainedContextTokens`, all of them together `info.contextTokens`: beyond either the call
+   * rejects with ENGINE_CONTEXT_FULL.
    *
    * An abort stops within about one layer's time and rejects with CANCELLED; it ends the whole call, so give a signal
    * only where all steps may go. After any rejection every slot of the call holds what it held before.

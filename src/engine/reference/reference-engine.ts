@@ -62,7 +62,8 @@ class ReferenceModel implements seam.TokenModel {
 
   async decode(steps: readonly seam.DecodeStep[], signal?: AbortSignal): Promise<readonly Float32Array[]> {
     const hasAdapter = (id: string) => this.#adapters.has(id)
-    verifySteps(steps, { info: this.info, batchTokensMax: this.#batchTokensMax, hasAdapter })
+    const heldBy = (slot: number) => this.#slot(slot).tokenCount
+    verifySteps(steps, { info: this.info, batchTokensMax: this.#batchTokensMax, hasAdapter, heldBy })
     const before = this.#slots.map(({ tokenCount }) => tokenCount)
     const added = steps.reduce((sum, { tokens }) => sum + tokens.length, 0)
     if (before.reduce((sum, count) => sum + count, added) > this.info.contextTokens) {
