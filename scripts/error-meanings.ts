@@ -4,6 +4,7 @@ import { CARE_MEANINGS } from './error-meanings/care.ts'
 import { CLIENT_MEANINGS } from './error-meanings/client.ts'
 import { ENGINE_MEANINGS } from './error-meanings/engine.ts'
 import { FORMAT_MEANINGS } from './error-meanings/formats.ts'
+import { GENERATION_MEANINGS } from './error-meanings/generation.ts'
 import { HUB_MEANINGS } from './error-meanings/hub.ts'
 import { STORED_MEANINGS } from './error-meanings/stored.ts'
 import { WEIGHTS_MEANINGS } from './error-meanings/weights.ts'
@@ -17,4 +18,5 @@ export const MEANINGS: Readonly<Record<string, string>> = {
   ...CARE_MEANINGS,
   ...WEIGHTS_MEANINGS,
   ...ENGINE_MEANINGS,
+  ...GENERATION_MEANINGS,
 }

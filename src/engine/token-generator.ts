@@ -6,24 +6,8 @@
  * A request is ended by its AbortSignal, which frees its slot at once, queued or running, and touches no other request;
  * the stream then ends with `done` and reason `abort`. Leaving the loop early does the same.
  */
+import type { Sampling } from './sampling/sampling.ts'
 import type { AdapterOnDisk, AdapterSet, EngineCaps, ModelInfo, Pooling } from './token-engine.ts'
-
-export interface Sampling {
-  /** 0 is greedy: everything below except penalties and bias is then without effect. */
-  readonly temperature: number
-  readonly topK?: number
-  readonly topP?: number
-  readonly minP?: number
-  readonly typicalP?: number
-  readonly repeatPenalty?: number
-  readonly repeatWindowTokens?: number
-  readonly frequencyPenalty?: number
-  readonly presencePenalty?: number
-  readonly logitBias?: ReadonlyMap<number, number>
-  readonly seed?: number
-  /** How many of the likeliest tokens each event names with their log-probability; absent: no logprobs. */
-  readonly logprobs?: number
-}
 
 export interface GenerateRequest {
   readonly tokens: ArrayLike<number>
