@@ -32,7 +32,6 @@ function cutTop(logits: Float32Array, { temperature, topK = 0, topP = 1, minP = 
   const greatest = ranking.logitAt(0)
   const weigh = (logit: number) => Math.exp((logit - greatest) / temperature)
   const countMax = topK === 0 ? ranking.size : Math.min(topK, ranking.size)
-  // Of all tokens the sum needs no order.
   const total = topP === 1 ? 0 : totalOf(logits, ranking, countMax, weigh)
   const choices: Choices = { tokens: [], weights: [] }
   let sum = 0
@@ -51,7 +50,8 @@ function cutTop(logits: Float32Array, { temperature, topK = 0, topP = 1, minP = 
 
 function totalOf(logits: Float32Array, ranking: Ranking, count: number, weigh: (logit: number) => number): number {
   let total = 0
-  if (count === ranking.size) for (const logit of logits) total += weigh(logit)
+  // Of all tokens the sum needs no order.
+  if (count === ranking.size) for (let token = 0; token < count; token++) total += weigh(logits[token] as number)
   else for (let rank = 0; rank < count; rank++) total += weigh(ranking.logitAt(rank))
   return total
 }
@@ -102,8 +102,7 @@ export function draw(weights: readonly number[], random: Random): number {
 
 /** Draws among all tokens, which needs no order of them. */
 export function drawFromAll(logits: Float32Array, temperature: number, random: Random): number {
-  let greatest = Number.NEGATIVE_INFINITY
-  for (const logit of logits) if (logit > greatest) greatest = logit
+  const greatest = greatestOf(logits)
   const weights = new Float64Array(logits.length)
   let total = 0
   for (let token = 0; token < logits.length; token++) {
@@ -112,6 +111,15 @@ export function drawFromAll(logits: Float32Array, temperature: number, random: R
     total += weight
   }
   return indexAt(weights, random.fraction() * total)
+}
+
+export function greatestOf(logits: Float32Array): number {
+  let greatest = Number.NEGATIVE_INFINITY
+  for (let token = 0; token < logits.length; token++) {
+    const logit = logits[token] as number
+    if (logit > greatest) greatest = logit
+  }
+  return greatest
 }
 
 /** Where the running sum of `weights` passes `mark`. */

@@ -1,4 +1,5 @@
 /** Log-probabilities as the model itself gives them: of the logits before bias, penalties and temperature. */
+import { greatestOf } from './choices.ts'
 import { Ranking } from './ranking.ts'
 
 export interface TokenLogprob {
@@ -13,9 +14,9 @@ export class Logprobs {
   /** Reads `logits` later too: they must stay as they are. */
   constructor(logits: Float32Array) {
     this.#logits = logits
-    const greatest = logits.reduce((most, logit) => Math.max(most, logit), Number.NEGATIVE_INFINITY)
+    const greatest = greatestOf(logits)
     let total = 0
-    for (const logit of logits) total += Math.exp(logit - greatest)
+    for (let token = 0; token < logits.length; token++) total += Math.exp((logits[token] as number) - greatest)
     this.#logTotal = greatest + Math.log(total)
   }
 

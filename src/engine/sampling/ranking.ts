@@ -54,8 +54,8 @@ export class Ranking {
   /** A value that at least `count` tokens reach, and not many more. */
   #leastOrderOf(count: number): number {
     const buckets = new Uint32Array(1 << BUCKET_BITS)
-    for (const bits of this.#bits) {
-      const bucket = orderOf(bits) >>> BUCKET_BITS
+    for (let token = 0; token < this.size; token++) {
+      const bucket = orderOf(this.#bits[token] as number) >>> BUCKET_BITS
       buckets[bucket] = (buckets[bucket] as number) + 1
     }
     let bucket = buckets.length

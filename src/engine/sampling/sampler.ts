@@ -80,7 +80,8 @@ export function mostLikely(logits: Float32Array): number {
 /** Minus infinity is a token that cannot be; a row of nothing else, NaN or infinity is no answer of a model. */
 function checkFinite(logits: Float32Array): void {
   let most = Number.NEGATIVE_INFINITY
-  for (const logit of logits) {
+  for (let token = 0; token < logits.length; token++) {
+    const logit = logits[token] as number
     // The only comparison that NaN fails, too.
     if (!(logit < Number.POSITIVE_INFINITY)) throw notFinite(logit)
     if (logit > most) most = logit
