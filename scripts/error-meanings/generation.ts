@@ -9,4 +9,14 @@ export const GENERATION_MEANINGS: Readonly<Record<string, string>> = {
     "The model's chat template takes no such conversation; the message is its own. Change the messages.",
   TOKENIZER_BAD: 'The tokenizer.json of the model is broken. Get it again.',
   TOKENIZER_UNSUPPORTED: 'The tokenizer of the model is of a kind that is not supported here.',
+  MODEL_FILE_IS_POINTER: 'A file of the model only stands for the real one. Fetch it: xorbit pull.',
+  MODEL_TEXT_FILE_TOO_LARGE: 'A tokenizer, configuration or template is larger than any is. It is damaged or hostile.',
+  TEMPLATE_MISSING: 'The model has no chat template: it was made for texts, not for chats. Ask it for a completion.',
+  TEXT_BUSY: 'Too many texts wait for this model. Try again after the time given.',
+  TEXT_CLOSED: 'The model was unloaded meanwhile. Ask again.',
+  TEXT_PROCESS_DIED: "The process that does the model's text ended. Ask again; if it happens again, look into the log.",
+  TEXT_TOO_COSTLY:
+    "The model's template or tokenizer took too long or too much memory and was stopped. Use another model.",
+  TEXT_TOO_LONG: 'The text is longer than any prompt may be. Send less.',
+  TOKENIZER_MISSING: 'The directory has no tokenizer.json. Fetch it, or use another model.',
 }

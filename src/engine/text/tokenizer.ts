@@ -13,15 +13,24 @@ const ADDED_TOKENS_MAX = 2 ** 16
 
 type Json = Readonly<Record<string, unknown>>
 
+/** The part of the library that is used here; its own types do not resolve under Node's rules for modules. */
+interface Library {
+  encode(text: string, options: { add_special_tokens: boolean }): { readonly ids: number[] }
+  token_to_id(token: string): number | undefined
+  id_to_token(id: number): string | undefined
+  get_vocab(withAdded: boolean): ReadonlyMap<string, number>
+  get_added_tokens_decoder(): ReadonlyMap<number, { readonly special: boolean }>
+}
+
 export class TextTokenizer {
-  readonly #tokenizer: Tokenizer
+  readonly #tokenizer: Library
   readonly vocabulary: PackedVocabulary
 
   /** Both as parsed JSON. Kind `malformed`, TOKENIZER_BAD when they are no tokenizer. */
   constructor(tokenizer: unknown, config: unknown) {
     const json = checkSizes(tokenizer)
     try {
-      this.#tokenizer = new Tokenizer(json, config as object)
+      this.#tokenizer = new Tokenizer(json, config as object) as Library
     } catch (cause) {
       throw bad((cause as Error).message, cause)
     }

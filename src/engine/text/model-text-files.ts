@@ -1,0 +1,105 @@
+/**
+ * The files of a model directory that have to do with text: tokenizer.json, tokenizer_config.json, the chat templates
+ * and generation_config.json. Followed are links (the cache of the Hub is made of them); refused are pointers, files
+ * larger than any such file, and what is no JSON.
+ */
+import { open } from 'node:fs/promises'
+import { join } from 'node:path'
+import { AppError, systemCode } from '../../base/app-error.ts'
+import { parseJson } from '../../base/json.ts'
+import { findPointer } from '../../weights/pointer.ts'
+import { TEMPLATE_CHARS_MAX } from './chat-template.ts'
+
+export const TOKENIZER_BYTES_MAX = 64 * 1024 * 1024
+const CONFIG_BYTES_MAX = 4 * 1024 * 1024
+const SPECIAL_NAMES = ['bos_token', 'eos_token', 'unk_token', 'sep_token', 'pad_token', 'cls_token', 'mask_token']
+
+export type Json = Readonly<Record<string, unknown>>
+
+export interface ModelTextFiles {
+  readonly tokenizer: unknown
+  readonly config: Json
+  /** By name; what is used where nothing else is asked for is `default`. */
+  readonly templates: ReadonlyMap<string, string>
+  /** Such as `eos_token`, by name: templates write them. */
+  readonly specialTokens: Readonly<Record<string, string>>
+  /** generation_config.json's end tokens, by number. */
+  readonly endTokens: readonly number[]
+}
+
+export async function readModelTextFiles(directory: string): Promise<ModelTextFiles> {
+  const read = (name: string, bytesMax: number) => readIfThere(join(directory, name), bytesMax)
+  const tokenizer = await read('tokenizer.json', TOKENIZER_BYTES_MAX)
+  if (tokenizer === null) {
+    throw new AppError(
+      'not-found',
+      'TOKENIZER_MISSING',
+      `${directory} has no tokenizer.json: the model cannot read text`,
+    )
+  }
+  const config = asObject('tokenizer_config.json', await read('tokenizer_config.json', CONFIG_BYTES_MAX))
+  const generation = asObject('generation_config.json', await read('generation_config.json', CONFIG_BYTES_MAX))
+  const templateFile = await read('chat_template.jinja', TEMPLATE_CHARS_MAX)
+  const templates = templatesOf(config.chat_template)
+  if (templateFile !== null) templates.set('default', new TextDecoder().decode(templateFile))
+  return {
+    tokenizer: parseJson('tokenizer.json', tokenizer),
+    config,
+    templates,
+    specialTokens: specialTokensOf(config),
+    endTokens: [generation.eos_token_id].flat().filter((token): token is number => Number.isSafeInteger(token)),
+  }
+}
+
+async function readIfThere(path: string, bytesMax: number): Promise<Uint8Array | null> {
+  let file: Awaited<ReturnType<typeof open>>
+  try {
+    file = await open(path)
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return null
+    throw error
+  }
+  try {
+    const { size } = await file.stat()
+    if (size > bytesMax) {
+      throw new AppError(
+        'too-large',
+        'MODEL_TEXT_FILE_TOO_LARGE',
+        `${path} has ${size} bytes; at most ${bytesMax} are read`,
+      )
+    }
+    const bytes = await file.readFile()
+    const pointer = findPointer(bytes, size)
+    if (pointer === null) return bytes
+    const message = `${path} is a ${pointer} pointer and not the file itself: fetch it with xorbit pull`
+    throw new AppError('not-found', 'MODEL_FILE_IS_POINTER', message)
+  } finally {
+    await file.close()
+  }
+}
+
+function asObject(what: string, bytes: Uint8Array | null): Json {
+  const value = bytes === null ? {} : parseJson(what, bytes)
+  return typeof value === 'object' && value !== null ? (value as Json) : {}
+}
+
+/** One text, or a list of them by name. */
+function templatesOf(value: unknown): Map<string, string> {
+  if (typeof value === 'string') return new Map([['default', value]])
+  const templates = new Map<string, string>()
+  for (const entry of Array.isArray(value) ? (value as Json[]) : []) {
+    if (typeof entry?.name === 'string' && typeof entry.template === 'string') templates.set(entry.name, entry.template)
+  }
+  return templates
+}
+
+/** Each is a text, or an object with the text as `content`. */
+function specialTokensOf(config: Json): Record<string, string> {
+  const tokens: Record<string, string> = {}
+  for (const name of SPECIAL_NAMES) {
+    const value = config[name]
+    const text = typeof value === 'object' && value !== null ? (value as Json).content : value
+    if (typeof text === 'string') tokens[name] = text
+  }
+  return tokens
+}
