@@ -61,9 +61,8 @@ export interface Libraries {
 }
 
 export function openLibraries(): Libraries {
-  const koffiName = `@koromix/koffi-${PLATFORM}`
   const llamaName = `@node-llama-cpp/${LLAMA_NAMES[PLATFORM] ?? PLATFORM}`
-  const koffi = orMissing(koffiName, () => createRequire(import.meta.url)(koffiName) as Koffi)
+  const koffi = openKoffi()
   const folder = orMissing(llamaName, () => findFolder(llamaName))
   const release = readRelease(folder)
   verifyRelease(llamaName, release)
@@ -71,8 +70,17 @@ export function openLibraries(): Libraries {
     orMissing(llamaName, () => koffi.load(join(folder, findLibrary(readdirSync(folder), name))))
   // Windows wants what the others need first.
   const [base, ggml, llama] = [open('ggml-base'), open('ggml'), open('llama')] as const
-  const libc = orMissing(koffiName, () => koffi.load(LIBC_NAMES[process.platform] ?? 'libc.so.6'))
-  return { koffi, base, ggml, llama, libc, folder, release }
+  return { koffi, base, ggml, llama, libc: openLibc(), folder, release }
+}
+
+/** The system's C library. */
+export function openLibc(): NativeLibrary {
+  return openKoffi().load(LIBC_NAMES[process.platform] ?? 'libc.so.6')
+}
+
+function openKoffi(): Koffi {
+  const name = `@koromix/koffi-${PLATFORM}`
+  return orMissing(name, () => createRequire(import.meta.url)(name) as Koffi)
 }
 
 /** `libllama.v0.5.0.so`, `libggml-base.so`, `libllama.metal.v0.4.0.dylib`, `llama.dll`. */
