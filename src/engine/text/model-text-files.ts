@@ -62,11 +62,7 @@ async function readIfThere(path: string, bytesMax: number): Promise<Uint8Array |
   try {
     const { size } = await file.stat()
     if (size > bytesMax) {
-      throw new AppError(
-        'too-large',
-        'MODEL_TEXT_FILE_TOO_LARGE',
-        `${path} has ${size} bytes; at most ${bytesMax} are read`,
-      )
+      throw new AppError('too-large', 'MODEL_FILE_TOO_LARGE', `${path} has ${size} bytes; at most ${bytesMax} are read`)
     }
     const bytes = await file.readFile()
     const pointer = findPointer(bytes, size)

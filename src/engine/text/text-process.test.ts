@@ -168,7 +168,7 @@ describe('refuses to start', () => {
     [
       'on a huge template',
       { 'tokenizer.json': '{}', 'chat_template.jinja': 'x'.repeat(600_000) },
-      'MODEL_TEXT_FILE_TOO_LARGE',
+      'MODEL_FILE_TOO_LARGE',
     ],
   ])('%s', async (name, files, code) => {
     const path = await modelWith(name, files)
