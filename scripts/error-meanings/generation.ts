@@ -25,4 +25,6 @@ export const GENERATION_MEANINGS: Readonly<Record<string, string>> = {
   PROMPT_TOO_LONG: "The prompt leaves no room in the model's context. Send less, or load the model with a larger one.",
   QUEUE_FULL: 'As many requests wait for the model as may. Try again after the time given.',
   TOKEN_COUNT_BAD: 'The number of tokens asked for, or of stop tokens, is none that can be. The message says which.',
+  CONTENT_UNSUPPORTED: 'A message holds something else than text. Send text.',
+  MESSAGES_EMPTY: 'There is no message to answer. Send one.',
 }

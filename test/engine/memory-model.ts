@@ -28,7 +28,8 @@ export interface MemoryModelOptions {
 
 interface Cell {
   readonly token: number
-  readonly adapters: string
+  /** Of this and all before it, with the adapters of each. */
+  readonly hash: number
 }
 
 const TRAINED_TOKENS = 100_000
@@ -62,7 +63,12 @@ export class MemoryModel implements TokenModel {
   decode(steps: readonly DecodeStep[], signal?: AbortSignal): Promise<readonly Float32Array[]> {
     return this.#alone(async () => {
       const { batchTokensMax } = this.caps()
-      verifySteps(steps, { info: this.info, batchTokensMax, hasAdapter: (id) => this.attached.has(id) })
+      verifySteps(steps, {
+        info: this.info,
+        batchTokensMax,
+        hasAdapter: (id) => this.attached.has(id),
+        heldBy: (slot) => this.#slot(slot).length,
+      })
       this.calls.push(steps)
       const before = steps.map(({ slot }) => this.#slot(slot).length)
       try {
@@ -139,12 +145,15 @@ export class MemoryModel implements TokenModel {
     signal: AbortSignal | undefined,
   ): Promise<Float32Array> {
     const cells = this.#slot(slot)
+    const key = Buffer.from(adapterSetKey(adapters))
     const rows: Float32Array[] = []
     for (let i = 0; i < tokens.length; i++) {
       const token = tokens[i] as number
       await this.#options.onToken?.(token, signal)
       signal?.throwIfAborted()
-      cells.push({ token, adapters: adapterSetKey(adapters) })
+      let hash = cells.at(-1)?.hash ?? 0x811c9dc5
+      for (const value of [token, ...key]) hash = Math.imul(hash ^ (value + 1), 0x01000193)
+      cells.push({ token, hash })
       if (this.#heldTokens() > this.info.contextTokens) throw new Error('the context is used up')
       if (logits === 'all' || (logits === 'last' && i === tokens.length - 1)) rows.push(this.#logitsOf(cells))
     }
@@ -155,11 +164,8 @@ export class MemoryModel implements TokenModel {
   }
 
   #logitsOf(cells: readonly Cell[]): Float32Array {
-    if (cells.at(-1)?.token === this.#options.nanToken) return new Float32Array(this.info.vocabSize).fill(Number.NaN)
-    let hash = 0x811c9dc5
-    for (const { token, adapters } of cells) {
-      for (const value of [token, ...Buffer.from(adapters)]) hash = Math.imul(hash ^ (value + 1), 0x01000193)
-    }
+    const { token: last, hash } = cells.at(-1) as Cell
+    if (last === this.#options.nanToken) return new Float32Array(this.info.vocabSize).fill(Number.NaN)
     return Float32Array.from({ length: this.info.vocabSize }, (_, token) => {
       const mixed = Math.imul(hash ^ Math.imul(token + 1, 0x9e3779b1), 0x85ebca6b)
       return ((mixed ^ (mixed >>> 15)) >>> 0) / 2 ** 29

@@ -98,7 +98,7 @@ test.each([
       await Promise.all(last)
       expect(new Set(memory.calls.flat().map(({ slot }) => slot)).size).toBe(4)
     }),
-    { numRuns: 4, endOnFailure: true },
+    { numRuns: 2, endOnFailure: true },
   )
 })
 

@@ -3,11 +3,10 @@
  * and generation_config.json. Followed are links (the cache of the Hub is made of them); refused are pointers, files
  * larger than any such file, and what is no JSON.
  */
-import { open } from 'node:fs/promises'
 import { join } from 'node:path'
-import { AppError, systemCode } from '../../base/app-error.ts'
+import { AppError } from '../../base/app-error.ts'
 import { parseJson } from '../../base/json.ts'
-import { findPointer } from '../../weights/pointer.ts'
+import { readModelFile } from '../model-directory.ts'
 import { TEMPLATE_CHARS_MAX } from './chat-template.ts'
 
 export const TOKENIZER_BYTES_MAX = 64 * 1024 * 1024
@@ -27,9 +26,9 @@ export interface ModelTextFiles {
   readonly endTokens: readonly number[]
 }
 
-export async function readModelTextFiles(directory: string): Promise<ModelTextFiles> {
+export function readModelTextFiles(directory: string): ModelTextFiles {
   const read = (name: string, bytesMax: number) => readIfThere(join(directory, name), bytesMax)
-  const tokenizer = await read('tokenizer.json', TOKENIZER_BYTES_MAX)
+  const tokenizer = read('tokenizer.json', TOKENIZER_BYTES_MAX)
   if (tokenizer === null) {
     throw new AppError(
       'not-found',
@@ -37,9 +36,9 @@ export async function readModelTextFiles(directory: string): Promise<ModelTextFi
       `${directory} has no tokenizer.json: the model cannot read text`,
     )
   }
-  const config = asObject('tokenizer_config.json', await read('tokenizer_config.json', CONFIG_BYTES_MAX))
-  const generation = asObject('generation_config.json', await read('generation_config.json', CONFIG_BYTES_MAX))
-  const templateFile = await read('chat_template.jinja', TEMPLATE_CHARS_MAX)
+  const config = asObject('tokenizer_config.json', read('tokenizer_config.json', CONFIG_BYTES_MAX))
+  const generation = asObject('generation_config.json', read('generation_config.json', CONFIG_BYTES_MAX))
+  const templateFile = read('chat_template.jinja', TEMPLATE_CHARS_MAX)
   const templates = templatesOf(config.chat_template)
   if (templateFile !== null) templates.set('default', new TextDecoder().decode(templateFile))
   return {
@@ -51,26 +50,12 @@ export async function readModelTextFiles(directory: string): Promise<ModelTextFi
   }
 }
 
-async function readIfThere(path: string, bytesMax: number): Promise<Uint8Array | null> {
-  let file: Awaited<ReturnType<typeof open>>
+function readIfThere(path: string, bytesMax: number): Uint8Array | null {
   try {
-    file = await open(path)
+    return readModelFile(path, bytesMax)
   } catch (error) {
-    if (systemCode(error) === 'ENOENT') return null
+    if (error instanceof AppError && error.code === 'MODEL_FILE_MISSING') return null
     throw error
-  }
-  try {
-    const { size } = await file.stat()
-    if (size > bytesMax) {
-      throw new AppError('too-large', 'MODEL_FILE_TOO_LARGE', `${path} has ${size} bytes; at most ${bytesMax} are read`)
-    }
-    const bytes = await file.readFile()
-    const pointer = findPointer(bytes, size)
-    if (pointer === null) return bytes
-    const message = `${path} is a ${pointer} pointer and not the file itself: fetch it with xorbit pull`
-    throw new AppError('not-found', 'MODEL_FILE_IS_POINTER', message)
-  } finally {
-    await file.close()
   }
 }
 

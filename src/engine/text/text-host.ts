@@ -42,13 +42,13 @@ function within<T>(ms: number, call: () => T): T {
   return caller.runInContext(slot, { timeout: ms }) as T
 }
 
-async function load(source: TextSource): Promise<ModelTextInfo> {
+function load(source: TextSource): ModelTextInfo {
   if (source.kind === 'template') {
     const templates = new Map([['default', source.template]])
     loaded = { tokenizer: null, templates, specialTokens: source.specialTokens }
     return { vocabulary: null, hasTemplate: true, stopTokens: [] }
   }
-  const files = await readModelTextFiles(source.path)
+  const files = readModelTextFiles(source.path)
   const tokenizer = new TextTokenizer(files.tokenizer, files.config)
   loaded = { tokenizer, templates: files.templates, specialTokens: files.specialTokens }
   const end = tokenizer.tokenOf(files.specialTokens.eos_token ?? '')
