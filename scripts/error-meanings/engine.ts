@@ -2,8 +2,10 @@
 export const ENGINE_MEANINGS: Readonly<Record<string, string>> = {
   ADAPTER_MISMATCH: 'The adapter does not fit the loaded model; the message names the first differences.',
   ADAPTER_NOT_ATTACHED: 'The adapter is not attached to the loaded model. Attach it first.',
+  ENGINE_CLOSED: 'The model is being unloaded. Ask again once it is loaded.',
   ENGINE_CONTEXT_FULL: 'The context is used up. Send less, or load the model with a larger context.',
   ENGINE_CONTEXT_REFUSED: 'The engine gets no memory for its context. Load the model with a smaller one.',
+  ENGINE_DIED: "The model's process ended during the request, for the reason it names. It is started again: try again.",
   ENGINE_FAILED: 'The native engine failed in a way that it should not; its last words are in the message. Report it.',
   ENGINE_LAYOUT_UNKNOWN: 'The installed llama.cpp is not the one this version was made for. Run npm install again.',
   ENGINE_LOAD_FAILED: 'llama.cpp refuses the weights, for the reason it names. Get or convert the model again.',
@@ -12,6 +14,7 @@ export const ENGINE_MEANINGS: Readonly<Record<string, string>> = {
   ENGINE_PLATFORM_MISSING:
     'The optional packages of the engine are missing or do not run here. The message names them.',
   ENGINE_RELEASE_UNKNOWN: 'The installed llama.cpp is of a release this version does not know. Run npm install again.',
+  ENGINE_RESTARTING: "The model's process ended and is being started again. Try again after the time that is named.",
   ENGINE_WEIGHTS_UNSUPPORTED: 'This engine does not compute these weights in this type.',
   MODEL_FILE_CHANGED: 'A file of the model became shorter while it was read. Load the model again.',
   MODEL_FILE_IS_POINTER: 'A file of the model is only a pointer. Fetch its content with the command that is named.',

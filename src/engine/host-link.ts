@@ -1,6 +1,7 @@
 /** One life of an engine's process, seen from the server: its messages, its end, and what to do when it hangs. */
 import { type ChildProcess, fork } from 'node:child_process'
 import { extname } from 'node:path'
+import { finished } from 'node:stream/promises'
 import { AppError } from '../base/app-error.ts'
 import type { Clock } from '../base/clock.ts'
 import type { FromHost, HostError, HostTask, ToHost } from './host-messages.ts'
@@ -55,8 +56,11 @@ export class HostLink {
       this.#heardMs = clock.monotonicMs()
       if (!this.isOver) this.#events.onMessage(message)
     })
-    // `close` comes after the last words, `error` instead of both where nothing could be started.
-    this.#child.once('close', (code, signal) => this.#end(String(signal ?? `exit code ${code}`)))
+    // The last words may come after the end.
+    this.#child.once('exit', async (code, signal) => {
+      if (this.#child.stderr !== null) await finished(this.#child.stderr).catch((reason: unknown) => reason)
+      this.#end(String(signal ?? `exit code ${code}`))
+    })
     this.#child.once('error', (error) => this.#end(error.message))
   }
 
@@ -96,7 +100,7 @@ export class HostLink {
   }
 
   send(message: ToHost): void {
-    // What cannot be sent was said to a process that has ended, of which `close` tells.
+    // What cannot be sent was said to a process that has ended, of which `exit` tells.
     if (!this.isOver && this.#child.connected) this.#child.send(message, () => undefined)
   }
 
