@@ -29,6 +29,8 @@ export interface ModelOptions {
   readonly batchTokensMax?: number
   /** A model that needs more is refused before it is loaded; absent: what the system has left. */
   readonly memoryBytesMax?: number
+  /** Where quantised weights are kept; needed to quantise. */
+  readonly cacheFolder?: string
   /** For files that native code must read by name; nothing stays in it. */
   readonly scratchFolder?: string
 }

@@ -22,9 +22,10 @@ export class LlamaEngine implements TokenEngine {
     const wanted = options.contextTokens ?? CONTEXT_TOKENS_DEFAULT
     const memoryBytesMax = options.memoryBytesMax ?? process.availableMemory()
     const memory = { contextTokens: wanted, kvBytesEach: isExact ? 4 : 2, memoryBytesMax } as const
-    const loaded = loadWeights(native, weights, memory)
-    const abort = new AbortFlag(native)
     const threads = options.threadCount ?? defaultThreads(availableParallelism(), loadavg()[0] ?? 0)
+    const cacheFolder = options.cacheFolder ?? null
+    const loaded = await loadWeights(native, weights, { memory, threadCount: threads, cacheFolder })
+    const abort = new AbortFlag(native)
     const params = {
       ...native.contextParams(),
       ...{ n_batch: batchTokensMax, n_ubatch: batchTokensMax, n_seq_max: slotCount },

@@ -17,6 +17,7 @@ import type { Pointer } from './libraries.ts'
 import { type MemoryNeed, verifyMemory } from './memory-need.ts'
 import type { Native } from './native.ts'
 import { type PlannedModel, planModel } from './plan-model.ts'
+import { quantiseWeights } from './quantised-weights.ts'
 import { findLlamaName, isLlamaArchitecture } from './tensor-names.ts'
 
 export interface LoadedWeights {
@@ -33,11 +34,28 @@ const GGUF_FIRST_BYTES = 1024 * 1024
 /** Vocabularies stand in these headers. */
 const GGUF_HEADER_BYTES_MAX = 256 * 1024 * 1024
 
-export function loadWeights(native: Native, weights: WeightsOnDisk, memory: MemoryNeed): LoadedWeights {
+export interface LoadNeeds {
+  readonly memory: MemoryNeed
+  readonly threadCount: number
+  readonly cacheFolder: string | null
+}
+
+export async function loadWeights(native: Native, weights: WeightsOnDisk, needs: LoadNeeds): Promise<LoadedWeights> {
+  const { memory, cacheFolder, threadCount } = needs
   // Of a model before.
   native.takeLog()
   if (weights.kind === 'gguf') return loadGguf(native, weights, memory)
   using directory = new ModelDirectory(weights.path)
+  if (weights.dtype === 'q8_0' || weights.dtype === 'q4_k_m') {
+    if (cacheFolder === null) {
+      const message = `${weights.path} is quantised only where there is a folder to keep the result in`
+      throw new AppError('usage', 'ENGINE_WEIGHTS_UNSUPPORTED', message)
+    }
+    const path = await quantiseWeights(native, directory, { type: weights.dtype, cacheFolder, threadCount })
+    const { trainedContextTokens } = planModel(directory, 'keep')
+    const loaded = loadGguf(native, { kind: 'gguf', path, dtype: 'keep' }, memory)
+    return { ...loaded, trainedContextTokens, stopTokens: directory.stopTokens, textKeys: {} }
+  }
   const dtype = weights.dtype === 'f32' ? 'f32' : 'keep'
   const planned = planModel(directory, dtype)
   const widening = dtype === 'f32' ? 2 : 1

@@ -18,7 +18,8 @@ export interface Native {
   modelFromUser(gguf: Pointer, setTensor: Pointer, data: null, params: Params): Pointer
   modelFromFile(path: string, params: Params): Pointer
   modelFree(model: Pointer): void
-  modelQuantize(from: string, to: string, params: Params): number
+  /** Off the main thread. 0 is done. */
+  modelQuantize(from: string, to: string, params: Params): Promise<number>
   hiddenSizeOf(model: Pointer): number
   layerCountOf(model: Pointer): number
   headCountOf(model: Pointer): number
@@ -73,7 +74,6 @@ const SIGNATURES: Readonly<Record<string, readonly ['base' | 'ggml' | 'llama', s
   modelFromUser: ['llama', 'void* llama_model_init_from_user(void*, set_tensor*, void*, model_params)'],
   modelFromFile: ['llama', 'void* llama_model_load_from_file(const char*, model_params)'],
   modelFree: ['llama', 'void llama_model_free(void*)'],
-  modelQuantize: ['llama', 'uint32 llama_model_quantize(const char*, const char*, quantize_params*)'],
   quantizeParams: ['llama', 'quantize_params llama_model_quantize_default_params()'],
   hiddenSizeOf: ['llama', 'int32 llama_model_n_embd(void*)'],
   layerCountOf: ['llama', 'int32 llama_model_n_layer(void*)'],
@@ -127,15 +127,21 @@ function open(): Native {
   const takeLog = collectLog(koffi, llama.func('void llama_log_set(log_callback*, void*)'))
   ggml.func('void ggml_backend_load_all_from_path(const char*)')(folder)
   llama.func('void llama_backend_init()')()
-  const decode = llama.func('int32 llama_decode(void*, batch)')
+  const inThread = (signature: string) => {
+    const call = llama.func(signature)
+    return (...args: unknown[]) =>
+      new Promise<number>((resolve, reject) => {
+        call.async(...args, (error: unknown, status: number) => (error ? reject(error) : resolve(status)))
+      })
+  }
   return {
-    ...(Object.fromEntries(calls) as Omit<Native, 'koffi' | 'release' | 'decode' | 'takeLog' | 'strlen'>),
+    ...(Object.fromEntries(calls) as Omit<
+      Native,
+      'koffi' | 'release' | 'decode' | 'modelQuantize' | 'takeLog' | 'strlen'
+    >),
     ...{ koffi, release, modelParams, contextParams, takeLog, strlen: libc.symbol('strlen') },
-    decode: (context, batch) =>
-      new Promise((resolve, reject) => {
-        const done = (error: unknown, status: number) => (error ? reject(error) : resolve(status))
-        decode.async(context, batch, done)
-      }),
+    decode: inThread('int32 llama_decode(void*, batch)'),
+    modelQuantize: inThread('uint32 llama_model_quantize(const char*, const char*, quantize_params*)'),
   }
 }
 
