@@ -4,7 +4,7 @@ import type { ModelConfig } from '../weights/model-config.ts'
 import type { TensorInfo } from '../weights/safetensors-header.ts'
 import { isFloatDtype } from './float-widths.ts'
 
-interface WantedTensor {
+export interface WantedTensor {
   readonly shape: readonly number[]
   readonly optional: boolean
 }
@@ -14,7 +14,7 @@ export function planTensors<T extends TensorInfo>(
   config: ModelConfig,
   tensors: ReadonlyMap<string, T>,
 ): Map<string, T> {
-  const wanted = listWanted(config)
+  const wanted = listWantedTensors(config)
   const planned = new Map<string, T>()
   const problems: string[] = []
   for (const tensor of tensors.values()) {
@@ -48,7 +48,8 @@ export function textName(name: string): string | null {
     .replace(/^language_model\.lm_head/, 'lm_head')
 }
 
-function listWanted(config: ModelConfig): Map<string, WantedTensor> {
+/** By name; `optional` ones may be absent. */
+export function listWantedTensors(config: ModelConfig): Map<string, WantedTensor> {
   const { hiddenSize, headSize, vocabSize } = config
   const wanted = new Map<string, WantedTensor>()
   const add = (name: string, shape: readonly number[], optional = false) => wanted.set(name, { shape, optional })
