@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process'
-import { cpSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { afterEach, describe, expect, test } from 'vitest'
 import * as golden from '../../test/vectors/golden-model.ts'
+import { silentLog } from '../base/log.ts'
 import { EngineProcess, type EngineProcessOptions } from './engine-process.ts'
 import type { WeightsOnDisk } from './token-engine.ts'
 import type { GenerateEvent, GenerateRequest } from './token-generator.ts'
@@ -130,6 +131,21 @@ test('a model that cannot be loaded again is tried later and later, until it can
     await expect(answerOf(engine, LONG)).rejects.toMatchObject({ code: 'ENGINE_RESTARTING' })
     renameSync(join(folder, 'aside'), join(folder, 'model'))
     expect(await answerLater(engine, LONG)).toHaveLength(400)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
+
+test('code that a model asks to run is not run, and the log says so', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'xorbit-engine-'))
+  try {
+    cpSync(golden.goldenPath('tiny-llama'), folder, { recursive: true })
+    const config = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8'))
+    writeFileSync(join(folder, 'config.json'), JSON.stringify({ ...config, auto_map: { AutoModel: 'evil.py--X' } }))
+    const lines: string[] = []
+    const log = { ...silentLog, warn: (_: object, message: string) => void lines.push(message) }
+    engine = await EngineProcess.start(weightsOf(folder), { ...EXACT, engine: 'reference', log })
+    expect(lines).toEqual([expect.stringContaining('auto_map')])
   } finally {
     rmSync(folder, { recursive: true })
   }

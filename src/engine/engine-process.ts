@@ -217,6 +217,7 @@ export class EngineProcess implements TokenGenerator {
     }
     this.#startedMs = this.#clock.monotonicMs()
     this.#link = link
+    for (const warning of this.info.warnings ?? []) this.#log.warn({ path: this.#task.weights.path }, warning)
     // Ended meanwhile, or not wanted any more.
     if (this.#closed.signal.aborted) await link.end()
     for (const adapter of this.#adapters.values()) await this.#attachAgain(adapter)

@@ -70,6 +70,8 @@ export interface ModelInfo {
   readonly stopTokens: readonly number[]
   /** GGUF keys that the text layers want: chat template, special token ids, whether to add BOS. Empty otherwise. */
   readonly textKeys: Readonly<Record<string, string | number | boolean>>
+  /** What whoever loads it should know: something it asks for is left out. */
+  readonly warnings?: readonly string[]
 }
 
 /** A LoRA on disk: a PEFT directory, or `NN_name.safetensors` beside `NN_name.config.json`. */

@@ -50,6 +50,7 @@ export class LlamaModel implements seam.TokenModel {
     this.info = {
       ...{ architecture: loaded.architecture, slotCount, stopTokens: loaded.stopTokens, textKeys: loaded.textKeys },
       ...{ vocabSize: this.#vocabulary.size, trainedContextTokens: loaded.trainedContextTokens },
+      warnings: loaded.warnings,
       hiddenSize: native.hiddenSizeOf(loaded.model),
       layerCount: native.layerCountOf(loaded.model),
       contextTokens: native.contextTokensOf(context),

@@ -26,6 +26,7 @@ export interface LoadedWeights {
   readonly stopTokens: readonly number[]
   readonly textKeys: Readonly<Record<string, string | number | boolean>>
   readonly trainedContextTokens: number
+  readonly warnings: readonly string[]
   /** Outputs and inputs of a linear module, by its Hugging Face name; null where there is none. */
   shapeOf(module: string): readonly [outputs: number, inputs: number] | null
 }
@@ -54,7 +55,8 @@ export async function loadWeights(native: Native, weights: WeightsOnDisk, needs:
     const path = await quantiseWeights(native, directory, { type: weights.dtype, cacheFolder, threadCount })
     const { trainedContextTokens } = planModel(directory, 'keep')
     const loaded = loadGguf(native, { kind: 'gguf', path, dtype: 'keep' }, memory)
-    return { ...loaded, trainedContextTokens, stopTokens: directory.stopTokens, textKeys: {} }
+    const { stopTokens, config } = directory
+    return { ...loaded, trainedContextTokens, stopTokens, textKeys: {}, warnings: config.warnings }
   }
   const dtype = weights.dtype === 'f32' ? 'f32' : 'keep'
   const planned = planModel(directory, dtype)
@@ -66,7 +68,7 @@ export async function loadWeights(native: Native, weights: WeightsOnDisk, needs:
     model: fromTensors(native, planned),
     architecture: planned.architecture,
     trainedContextTokens: planned.trainedContextTokens,
-    ...{ stopTokens, textKeys: {} },
+    ...{ stopTokens, textKeys: {}, warnings: config.warnings },
     shapeOf: (module) => {
       const [, layer, rest = ''] = /^model\.layers\.(\d+)\.(.+)$/.exec(module) ?? []
       return Number(layer) < config.layerCount ? (shapes.get(rest) ?? null) : null
@@ -121,7 +123,7 @@ function loadGguf(native: Native, { path, dtype }: WeightsOnDisk, memory: Memory
   const vocab = native.vocabOf(model)
   const ids = Array.from({ length: native.vocabSize(vocab) }, (_, id) => id)
   return {
-    ...{ model, architecture, trainedContextTokens: native.trainedContextOf(model) },
+    ...{ model, architecture, trainedContextTokens: native.trainedContextOf(model), warnings: [] },
     stopTokens: ids.filter((id) => native.isEndOfGeneration(vocab, id)),
     textKeys: Object.fromEntries([...values].flatMap(([key, value]) => (isTextKey(key, value) ? [[key, value]] : []))),
     shapeOf: (module) => {
