@@ -56,7 +56,7 @@ async function answerLater(model: EngineProcess, asked: GenerateRequest): Promis
       return await answerOf(model, asked)
     } catch (error) {
       if ((error as { code?: string }).code !== 'ENGINE_RESTARTING') throw error
-      await sleep(20)
+      await sleep(1)
     }
   }
 }
@@ -152,7 +152,7 @@ test('code that a model asks to run is not run, and the log says so', async () =
 })
 
 test('a process that hangs is ended', async () => {
-  const times = { pingMs: 50, silenceMsMax: 1_000 }
+  const times = { pingMs: 50, silenceMsMax: 3_000 }
   const model = await start('demo-chat', { ...EXACT, times, restarts: SOON })
   const running = await startLong(model)
   process.kill(model.pid as number, 'SIGSTOP')

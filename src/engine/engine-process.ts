@@ -49,6 +49,8 @@ export class EngineProcess implements TokenGenerator {
   readonly #waiting = new Map<number, Waiting>()
   readonly #adapters = new Map<string, seam.AdapterOnDisk>()
   #link: HostLink | null = null
+  /** Its adapters are attached. */
+  #isReady = false
   #loaded: { readonly info: seam.ModelInfo; readonly caps: seam.EngineCaps } | null = null
   #stats = { running: 0, queued: 0 }
   #startedMs = 0
@@ -156,7 +158,7 @@ export class EngineProcess implements TokenGenerator {
     await this.#link?.end()
   }
 
-  #call(call: HostCall, signal?: AbortSignal): Promise<HostValue> {
+  #call(call: HostCall, signal?: AbortSignal, isBeforeReady = false): Promise<HostValue> {
     const id = this.#ids++
     const answered = Promise.withResolvers<HostValue>()
     const cancel = () => {
@@ -165,20 +167,18 @@ export class EngineProcess implements TokenGenerator {
     }
     if (signal?.aborted) return Promise.reject(cancelled(signal.reason))
     signal?.addEventListener('abort', cancel, { once: true })
-    this.#ask(id, (link) => link.send({ type: 'call', id, call }), {
-      onValue: answered.resolve,
-      onError: answered.reject,
-    })
+    const waiting = { onValue: answered.resolve, onError: answered.reject }
+    this.#ask(id, (link) => link.send({ type: 'call', id, call }), waiting, isBeforeReady)
     return answered.promise.finally(() => {
       this.#forget(id)
       signal?.removeEventListener('abort', cancel)
     })
   }
 
-  #ask(id: number, send: (link: HostLink) => void, waiting: Waiting): void {
+  #ask(id: number, send: (link: HostLink) => void, waiting: Waiting, isBeforeReady = false): void {
     const link = this.#link
     if (this.#closed.signal.aborted) waiting.onError(closed())
-    else if (link === null || link.isOver) waiting.onError(this.#restarting())
+    else if (link === null || link.isOver || !(this.#isReady || isBeforeReady)) waiting.onError(this.#restarting())
     else {
       this.#waiting.set(id, waiting)
       send(link)
@@ -221,11 +221,12 @@ export class EngineProcess implements TokenGenerator {
     // Ended meanwhile, or not wanted any more.
     if (this.#closed.signal.aborted) await link.end()
     for (const adapter of this.#adapters.values()) await this.#attachAgain(adapter)
+    this.#isReady = !link.isOver
   }
 
   async #attachAgain(adapter: seam.AdapterOnDisk): Promise<void> {
     try {
-      await this.#call({ verb: 'attach', adapter })
+      await this.#call({ verb: 'attach', adapter }, undefined, true)
     } catch (thrown) {
       const error = toAppError(thrown)
       // Died again meanwhile: the next start attaches it.
@@ -236,6 +237,7 @@ export class EngineProcess implements TokenGenerator {
   }
 
   #onEnd(reason: string): void {
+    this.#isReady = false
     if (this.#closed.signal.aborted) return
     const livedMs = this.#clock.monotonicMs() - this.#startedMs
     this.#deaths = livedMs > HEALTHY_MS ? 1 : this.#deaths + 1
