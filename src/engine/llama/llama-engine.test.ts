@@ -1,10 +1,27 @@
 import { expect, test } from 'vitest'
 import { engineSuite } from '../../../test/suites/engine.suite.ts'
-import { goldenPath } from '../../../test/vectors/golden-model.ts'
+import {
+  FAMILIES,
+  goldenNumbers,
+  goldenPath,
+  goldenPrompts,
+  worstDifference,
+} from '../../../test/vectors/golden-model.ts'
 import { LlamaEngine } from './llama-engine.ts'
 import { startNative } from './native.ts'
 
 engineSuite(new LlamaEngine(), { toleranceOf: (name) => (name === 'tiny-gemma3' ? 3e-3 : 3e-5) })
+
+test.each(FAMILIES)('%s in its own types, with a KV cache of float16, stays near', async (name) => {
+  const weights = { kind: 'hf-directory', path: goldenPath(name), dtype: 'keep' } as const
+  await using model = await new LlamaEngine().load(weights, { contextTokens: 512, threadCount: 1 })
+  const truth = goldenNumbers(name, 'logits')
+  for (const [index, { ids }] of goldenPrompts(name).entries()) {
+    const [rows] = await model.decode([{ slot: 0, tokens: ids, adapters: [], logits: 'all' }])
+    expect(worstDifference(rows as Float32Array, truth.get(`logits_${index}`))).toBeLessThan(0.1)
+    await model.truncateSlot(0, 0)
+  }
+})
 
 const WEIGHTS = { kind: 'hf-directory', path: goldenPath('tiny-llama'), dtype: 'keep' } as const
 const STEP = { slot: 0, tokens: [1], adapters: [], logits: 'last' } as const
