@@ -1,5 +1,5 @@
 /**
- * `npm run bench:engine -- [--quick] [--json] [--peer DIR]`: tokens a second of the engine as the server uses it, in its
+ * `npm run bench:engine -- [--quick] [--rounds N] [--json] [--peer DIR]`: tokens a second of the engine as the server uses it, in its
  * own process with scheduler, one compute thread; and of node-llama-cpp on the same weights in the same minutes, if DIR
  * is a folder where it is installed (`npm install node-llama-cpp@3.22.1 @node-llama-cpp/linux-x64@3.22.1
  * --ignore-scripts --omit=optional`). Random weights of 134 million parameters in float32; best of the rounds.
@@ -93,6 +93,7 @@ const { values } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
+    rounds: { type: 'string' },
     peer: { type: 'string' },
   },
 })
@@ -101,7 +102,7 @@ try {
   const made = makeRandomLlama(folder, values.quick ? QUICK : SHAPE)
   const ours: EngineRates[] = []
   const peer: EngineRates[] = []
-  for (let round = 0; round < (values.quick ? 1 : 2); round++) {
+  for (let round = 0; round < (Number(values.rounds) || 2); round++) {
     ours.push(await measureOurs(made))
     if (values.peer !== undefined) peer.push(await measurePeer(made, values.peer))
   }
