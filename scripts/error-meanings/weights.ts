@@ -1,15 +1,24 @@
 /** Meanings of the codes that readers of model files throw. */
 export const WEIGHTS_MEANINGS: Readonly<Record<string, string>> = {
+  ADAPTER_CONFIG_BAD: 'adapter_config.json is no PEFT configuration of a LoRA adapter. Save the adapter again.',
+  ADAPTER_KIND_UNSUPPORTED: 'The adapter is more than plain LoRA. Merge it into its model and use that.',
   GGUF_ALIGNMENT_BAD: 'The GGUF file names an alignment that is no power of two. Get or convert the file again.',
   GGUF_DUPLICATE: 'A key or tensor stands twice in the GGUF header. Get or convert the file again.',
   GGUF_MAGIC_BAD: 'The file is no GGUF file. Check its name and where it came from.',
   GGUF_OFFSET_BAD: 'Tensors of the GGUF file lie over each other or off their alignment. Get the file again.',
   GGUF_SHAPE_BAD: 'A tensor of the GGUF file has impossible dimensions. Get or convert the file again.',
+  GGUF_SPLIT_BAD:
+    'The parts of a model in several GGUF files do not belong together. Get the part that is named again.',
   GGUF_TEXT_BAD: 'A text in the GGUF header is no UTF-8. Get or convert the file again.',
   GGUF_TOO_MANY: 'The GGUF header claims more entries than any model has. The file is damaged or hostile.',
   GGUF_TRUNCATED: 'The GGUF file is shorter than its header says. Get it again.',
   GGUF_TYPE_UNKNOWN: 'The GGUF file uses a type that is not known here. Update xorbit, or convert the file.',
+  GGUF_UNSUPPORTED: 'The embedded engine cannot run this GGUF file, for the reason it names, with what helps.',
   GGUF_VERSION_UNKNOWN: 'The GGUF file is of a version that is not known here. Convert it to version 3.',
+  MODEL_ARCHITECTURE_UNSUPPORTED:
+    'The engine does not know the architecture. Use a GGUF file or another server for it.',
+  MODEL_CONFIG_BAD: 'config.json or generation_config.json is not what it should be. Get it again.',
+  MODEL_FEATURE_UNSUPPORTED: 'The model needs something that the engine does not compute. The message says what helps.',
   SAFETENSORS_DTYPE_UNKNOWN: 'A tensor has a type that is not known here. Update xorbit, or convert the file.',
   SAFETENSORS_DUPLICATE_KEY: 'A name stands twice in the safetensors header. Write the file again.',
   SAFETENSORS_HEADER_NOT_JSON: 'The safetensors header is no JSON object. Get the file again.',

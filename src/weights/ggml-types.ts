@@ -5,7 +5,7 @@ export interface GgmlType {
   readonly bytes: number
 }
 
-/** Id, name, elements, bytes. */
+/** Id, name, elements, bytes. I2_S exists in bitnet.cpp only: known so that it can be named. */
 const ROWS = `
   0 F32 1 4
   1 F16 1 2
@@ -38,6 +38,7 @@ const ROWS = `
   30 BF16 1 2
   34 TQ1_0 256 54
   35 TQ2_0 256 66
+  36 I2_S 4 1
   39 MXFP4 32 17
 `
 
