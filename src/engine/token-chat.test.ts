@@ -1,8 +1,10 @@
-/** Chats with demo-chat, whose answers are known, by the reference driver: text in, text out. */
+/** Chats with demo-chat, whose answers are known, by both drivers: text in, text out. */
 import { readFileSync } from 'node:fs'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { MemoryModel } from '../../test/engine/memory-model.ts'
 import { goldenPath } from '../../test/vectors/golden-model.ts'
 import type { ChatMessage, ChatRequest, TextDone, TextEvent } from './chat-backend.ts'
+import { EngineProcess } from './engine-process.ts'
 import { ReferenceEngine } from './reference/reference-engine.ts'
 import { Scheduler } from './scheduling/scheduler.ts'
 import { TextProcess } from './text/text-process.ts'
@@ -14,21 +16,22 @@ const golden: readonly { messages: ChatMessage[]; greedy_text: string; greedy_id
   json('golden/golden.json').chat
 const stack: Readonly<Record<'base' | 'mixed' | 'polite', Record<string, string>>> = json('finetune/golden.json').stack
 
+const weights = { kind: 'hf-directory', path: DEMO, dtype: 'keep' } as const
+const model = { slotCount: 4, contextTokens: 1024, threadCount: 1 }
+
 let text: TextProcess
-let scheduler: Scheduler
+let engine: EngineProcess
 let backend: TokenChat
 
 beforeAll(async () => {
   text = await TextProcess.start({ kind: 'directory', path: DEMO }, { limits: { renderMs: 20_000 } })
-  const weights = { kind: 'hf-directory', path: DEMO, dtype: 'f32' } as const
-  const model = await new ReferenceEngine().load(weights, { slotCount: 4, contextTokens: 1024 })
-  scheduler = new Scheduler(model)
-  for (const id of ['00_mixed', '01_polite']) await scheduler.attachAdapter({ id, path: `${DEMO}/adapters/${id}` })
-  backend = new TokenChat(scheduler, text)
+  engine = await EngineProcess.start(weights, { model })
+  for (const id of ['00_mixed', '01_polite']) await engine.attachAdapter({ id, path: `${DEMO}/adapters/${id}` })
+  backend = new TokenChat(engine, text)
 })
 afterAll(async () => {
-  await scheduler[Symbol.asyncDispose]()
-  await text[Symbol.asyncDispose]()
+  await engine?.[Symbol.asyncDispose]()
+  await text?.[Symbol.asyncDispose]()
 })
 
 const GREEDY = { adapters: [], sampling: { temperature: 0 } } as const
@@ -55,6 +58,13 @@ test('nine golden conversations, word for word, one after the other and all at o
   }
   const together = await Promise.all(golden.map(({ messages }) => collect(backend.chat({ ...GREEDY, messages }))))
   expect(together.map((one) => one.text)).toEqual(golden.map((one) => one.greedy_text))
+})
+
+test('the reference driver answers the same, all at once', async () => {
+  await using scheduler = new Scheduler(await new ReferenceEngine().load({ ...weights, dtype: 'f32' }, model))
+  const reference = new TokenChat(scheduler, text)
+  const answers = await Promise.all(golden.map(({ messages }) => collect(reference.chat({ ...GREEDY, messages }))))
+  expect(answers.map((one) => one.text)).toEqual(golden.map((one) => one.greedy_text))
 })
 
 test('adapters answer as they were taught, beside each other', async () => {
@@ -99,29 +109,63 @@ describe('the answer ends', () => {
     const { done } = await ask('Hello!', { tokenCountMax: 20, ignoresEnd: true })
     expect([done.reason, done.outputTokens]).toEqual(['length', 20])
   })
+})
 
-  test('by its signal: while it runs, and before', async () => {
+describe('on a model without weights', () => {
+  let scheduler: Scheduler
+  let memory: TokenChat
+  beforeEach(() => {
+    scheduler = new Scheduler(new MemoryModel({ vocabSize: 768 }))
+    memory = new TokenChat(scheduler, text)
+  })
+  const isIdle = () => expect.poll(() => scheduler.stats(), { timeout: 1000 }).toMatchObject({ running: 0, queued: 0 })
+  const forEver = { ...GREEDY, messages: say('Tell me a story.'), ignoresEnd: true }
+
+  test('an answer ends by its signal: while it runs, and before', async () => {
     const stop = new AbortController()
     const seen: string[] = []
-    for await (const event of backend.chat(
-      { ...GREEDY, messages: say('Tell me a story.'), ignoresEnd: true },
-      stop.signal,
-    )) {
+    for await (const event of memory.chat(forEver, stop.signal)) {
       seen.push(event.type === 'done' ? event.reason : event.type)
-      if (seen.length === 2) stop.abort()
+      if (seen.length !== 2) continue
+      expect(scheduler.stats().running).toBe(1)
+      stop.abort()
     }
     expect(seen.at(-1)).toBe('abort')
-    expect(seen.length).toBeLessThan(6)
-    await expect.poll(() => scheduler.stats().running, { timeout: 1000 }).toBe(0)
-    const { done } = await collect(backend.chat({ ...GREEDY, messages: say('Hi') }, AbortSignal.abort()))
+    expect(seen.length).toBeLessThan(10)
+    await isIdle()
+    const { done } = await collect(memory.chat(forEver, AbortSignal.abort()))
     expect([done.reason, done.outputTokens]).toEqual(['abort', 0])
   })
 
-  test('when its reader leaves', async () => {
-    for await (const event of backend.chat({ ...GREEDY, messages: say('Hello!'), ignoresEnd: true })) {
-      if (event.type === 'text') break
+  test('an answer ends when its reader leaves', async () => {
+    for await (const event of memory.chat(forEver)) {
+      expect([event.type, scheduler.stats().running]).toEqual(['text', 1])
+      break
     }
-    await expect.poll(() => scheduler.stats().running, { timeout: 1000 }).toBe(0)
+    await isIdle()
+  })
+
+  test('a stop string frees the slot', async () => {
+    const pieces: string[] = []
+    for await (const event of memory.chat(forEver)) {
+      if (event.type === 'text') pieces.push(event.text)
+      if (pieces.length > 5) break
+    }
+    const stop = [pieces.slice(2, 4).join('')]
+    const { text: answer, done } = await collect(memory.chat({ ...forEver, stop }))
+    const whole = pieces.join('')
+    expect([answer, done.stopString]).toEqual([whole.slice(0, whole.indexOf(stop[0] as string)), stop[0]])
+    await isIdle()
+  })
+
+  test('a bad request is refused before anything is computed', async () => {
+    const ask = (content: string, more: Partial<ChatRequest> = {}) =>
+      collect(memory.chat({ ...GREEDY, messages: say(content), ...more }))
+    await expect(ask('Hi', { stop: [''] })).rejects.toMatchObject({ code: 'STOP_STRINGS_BAD' })
+    const sampling = { temperature: 1e308 }
+    await expect(ask('Hi', { sampling })).rejects.toMatchObject({ code: 'SAMPLING_PARAMETER_BAD' })
+    await expect(ask('word '.repeat(3000))).rejects.toMatchObject({ code: 'PROMPT_TOO_LONG' })
+    expect(scheduler.stats()).toMatchObject({ running: 0, queued: 0 })
   })
 })
 
@@ -190,14 +234,5 @@ describe('what templates are given', () => {
     ],
   ])('%s', async (code, messages) => {
     await expect(collect(backend.chat({ ...GREEDY, messages }))).rejects.toMatchObject({ code })
-  })
-
-  test('a bad request is refused before anything is computed', async () => {
-    await expect(ask('Hi', { stop: [''] })).rejects.toMatchObject({ code: 'STOP_STRINGS_BAD' })
-    await expect(ask('Hi', { sampling: { temperature: 1e308 } })).rejects.toMatchObject({
-      code: 'SAMPLING_PARAMETER_BAD',
-    })
-    await expect(ask('word '.repeat(3000))).rejects.toMatchObject({ code: 'PROMPT_TOO_LONG' })
-    expect(scheduler.stats()).toMatchObject({ running: 0, queued: 0 })
   })
 })

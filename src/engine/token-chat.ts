@@ -86,7 +86,7 @@ export class TokenChat implements seam.ChatBackend {
       )) {
         if (event.type === 'done') {
           yield* text.end()
-          yield doneOf(event, stops.found)
+          yield doneOf(event, stops.found, text.tokenCount)
           return
         }
         yield* text.push(event)
@@ -98,8 +98,11 @@ export class TokenChat implements seam.ChatBackend {
   }
 }
 
-function doneOf({ reason, ...figures }: GenerateDone, stopString: string | null): seam.TextDone {
-  return { ...figures, reason: stopString === null ? reason : 'stop', stopString }
+/** Tokens that were on their way when a stop string was found do not count. */
+function doneOf(done: GenerateDone, stopString: string | null, tokenCount: number): seam.TextDone {
+  return stopString === null
+    ? { ...done, stopString }
+    : { ...done, stopString, reason: 'stop', outputTokens: tokenCount }
 }
 
 /** The text of one answer as it grows, with the tokens it is made of where these were asked for. */
@@ -109,6 +112,7 @@ class AnswerText {
   readonly #text: TokenText
   readonly #stopTokens: readonly number[]
   #tokens: seam.AnswerToken[] = []
+  #tokenCount = 0
 
   constructor(
     vocabulary: Vocabulary,
@@ -121,9 +125,16 @@ class AnswerText {
     this.#stopTokens = stopTokens
   }
 
+  /** Up to the one that completed a stop string. */
+  get tokenCount(): number {
+    return this.#tokenCount
+  }
+
   *push(event: TokenEvent): Generator<seam.TextPiece> {
+    if (this.#stops.found !== null) return
+    this.#tokenCount++
     // A token that ends the answer is no part of it, also where the vocabulary writes it out.
-    if (this.#stops.found !== null || this.#stopTokens.includes(event.id)) return
+    if (this.#stopTokens.includes(event.id)) return
     const text = this.#stops.push(this.#text.push(event.id))
     const token = this.#describe(event)
     if (token !== null) this.#tokens.push(token)

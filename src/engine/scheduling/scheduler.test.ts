@@ -70,7 +70,10 @@ test('adapter sets go in calls of their own, in turns, and give what they give a
   const answers = await Promise.all(requests.map((request) => collect(scheduler.generate(request))))
   for (const [i, request] of requests.entries()) expect(answers[i]?.ids).toEqual(await solo(request, ['a', 'b']))
   expect(answers[0]?.ids).not.toEqual(answers[1]?.ids)
-  for (const steps of memory.calls) expect(new Set(steps.map(({ adapters }) => JSON.stringify(adapters))).size).toBe(1)
+  const keys = memory.calls.map((steps) => new Set(steps.map(({ adapters }) => JSON.stringify(adapters))))
+  for (const key of keys) expect(key.size).toBe(1)
+  // Nobody has a second turn before each has had one.
+  expect(new Set(keys.slice(0, 3).flatMap((key) => [...key])).size).toBe(3)
 })
 
 describe('the prefix cache', () => {
@@ -86,19 +89,21 @@ describe('the prefix cache', () => {
     expect(second.ids).toEqual(await solo(next))
   })
 
-  test('a slot in use gives its beginning to others, if the driver can copy', async () => {
-    const requests = [1, 2, 3].map((seed) => ask([...prompt(100), ...prompt(4, seed)], { tokenCountMax: 30 }))
-    for (const slotCopy of [true, false]) {
+  test.each([true, false])(
+    'a slot in use gives its beginning to others, if the driver can copy: %s',
+    async (slotCopy) => {
+      const requests = [1, 2, 3].map((seed) => ask([...prompt(100), ...prompt(4, seed)], { tokenCountMax: 60 }))
       const { scheduler } = setUp({ slotCopy })
-      const [first, ...others] = requests.map((request) => scheduler.generate(request))
-      const running = collect(first as AsyncIterable<GenerateEvent>)
-      const answers = await Promise.all([running, ...others.map(collect)])
-      for (const [i, request] of requests.entries()) expect(answers[i]?.ids).toEqual(await solo(request))
-      const again = await collect(scheduler.generate(requests[2] as GenerateRequest))
-      expect(again.done.cachedTokens).toBe(103)
-      expect(again.ids).toEqual(answers[2]?.ids)
-    }
-  })
+      const first = scheduler.generate(requests[0] as GenerateRequest)
+      await first.next()
+      const answers = await Promise.all(requests.slice(1).map((request) => collect(scheduler.generate(request))))
+      for (const [i, { ids, done }] of answers.entries()) {
+        expect(ids).toEqual(await solo(requests[i + 1] as GenerateRequest))
+        expect(done.cachedTokens).toBe(slotCopy ? 100 : 0)
+      }
+      await collect(first)
+    },
+  )
 
   test('what other adapters computed is not used', async () => {
     const { scheduler } = setUp()
@@ -127,6 +132,19 @@ describe('the context is shared', () => {
       expect(answers[i]?.ids).toEqual(await solo(request))
       expect(answers[i]?.done.promptTokens).toBe(8)
     }
+  })
+
+  test('who had to go back is the first to come again', async () => {
+    const { scheduler } = setUp({ contextTokens: 160, slotCount: 3 })
+    const ended: number[] = []
+    const running = [1, 2, 3].map((seed) => ask(prompt(8, seed), { tokenCountMax: 90 }))
+    const late = [4, 5, 6].map((seed) => ask(prompt(8, seed), { tokenCountMax: 90 }))
+    await Promise.all(
+      [...running, ...late].map((request, i) => collect(scheduler.generate(request)).then(() => ended.push(i))),
+    )
+    // The second and third went back while the last three were waiting: they are served before them.
+    expect(ended.indexOf(2)).toBeLessThan(ended.indexOf(5))
+    expect(ended.slice(0, 3).sort()).toEqual([0, 1, 2])
   })
 })
 

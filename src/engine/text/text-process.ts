@@ -207,7 +207,7 @@ class TextHost {
     this.#child = fork(ENTRY, [], {
       serialization: 'advanced',
       // Reading is all it may do, and of the environment it sees nothing.
-      execArgv: [`--max-old-space-size=${heapMiB}`, '--max-semi-space-size=4', '--permission', '--allow-fs-read=*'],
+      execArgv: [`--max-old-space-size=${heapMiB}`, '--permission', '--allow-fs-read=*'],
       env: {},
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     })
