@@ -110,7 +110,7 @@ test('many bodies at once are refused before they fill the memory, and the memor
     socket.write('\r\n')
     socket.write(body)
   }
-  await expect.poll(() => answers.join(''), { timeout: 20_000 }).toMatch(/^HTTP\/1.1 503 [\s\S]*BODIES_BUSY/)
+  await expect.poll(() => answers.join(''), { timeout: 40_000 }).toMatch(/^HTTP\/1.1 503 [\s\S]*BODIES_BUSY/)
   for (const socket of sockets) socket.destroy()
   const ask = () => hub.ask('/api/validate-yaml', { method: 'POST', body: '{"content":""}' })
   await expect.poll(async () => (await ask()).status).toBe(200)
