@@ -349,9 +349,10 @@ describe('beside requests', () => {
 
 test('closing ends every request with a reason, then the model', async () => {
   const { memory, scheduler } = setUp({ slotCount: 1 })
-  const requests = [1, 2].map((seed) => collect(scheduler.generate(ask(prompt(9, seed), { tokenCountMax: 1000 }))))
-  const ends = Promise.allSettled(requests)
-  await expect.poll(() => memory.calls.length).toBeGreaterThan(2)
+  const [running, queued] = [1, 2].map((seed) => scheduler.generate(ask(prompt(9, seed), { tokenCountMax: 1000 })))
+  const waiting = collect(queued as NonNullable<typeof queued>)
+  await running?.next()
+  const ends = Promise.allSettled([waiting, collect(running as NonNullable<typeof running>)])
   await scheduler[Symbol.asyncDispose]()
   for (const end of await ends) expect(end).toMatchObject({ reason: { kind: 'busy', code: 'ENGINE_CLOSED' } })
   expect(memory.isDisposed).toBe(true)
