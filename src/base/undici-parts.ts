@@ -7,11 +7,13 @@ import type * as undici from 'undici'
 
 const require = createRequire(import.meta.url)
 
+const Dispatcher = require('undici/lib/dispatcher/dispatcher.js') as typeof undici.Dispatcher
+// As undici's own entry does: its proxy agent asks for tunnels by these methods.
+Object.assign(Dispatcher.prototype, require('undici/lib/api/index.js'))
+
 export const Agent = require('undici/lib/dispatcher/agent.js') as typeof undici.Agent
 export const EnvHttpProxyAgent =
   require('undici/lib/dispatcher/env-http-proxy-agent.js') as typeof undici.EnvHttpProxyAgent
-
-const { request: requestOf } = require('undici/lib/api/index.js') as Pick<undici.Dispatcher, 'request'>
 
 /** One request by `dispatcher`, as undici's own `request` sends it. */
 export function sendBy(
@@ -19,6 +21,5 @@ export function sendBy(
   url: URL,
   options: Omit<undici.Dispatcher.RequestOptions, 'origin' | 'path'>,
 ): Promise<undici.Dispatcher.ResponseData> {
-  const request = { ...options, origin: url.origin, path: url.pathname + url.search }
-  return requestOf.call(dispatcher, request) as Promise<undici.Dispatcher.ResponseData>
+  return dispatcher.request({ ...options, origin: url.origin, path: url.pathname + url.search })
 }

@@ -4,10 +4,10 @@
  * own record of what we proved still fits it (content-check.ts), else after it was hashed.
  */
 
-import { readFile, rename, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { AppError } from '../base/app-error.ts'
-import { makeFolder, writeFileAtomically } from '../base/atomic-file.ts'
+import { makeFolder, moveFile, writeFileAtomically } from '../base/atomic-file.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { ifThere } from '../base/if-there.ts'
 import { ProofRecord, statIfThere } from './content-check.ts'
@@ -144,7 +144,7 @@ export class LocalFolder implements SnapshotPlace {
     const temp = await this.#parts.tempPath()
     await this.#folders.make(dirname(temp))
     await writeFile(temp, `${snapshot.commit}\n${contentId(file)}\n${seconds}\n`, { flag: 'wx' })
-    await rename(temp, path)
+    await moveFile(temp, path)
   }
 }
 

@@ -7,6 +7,7 @@
 import type { FileHandle } from 'node:fs/promises'
 import { AppError } from '../base/app-error.ts'
 import { writeFully } from '../base/atomic-file.ts'
+import { systemClock } from '../base/clock.ts'
 import { type ChunkList, ChunkListBuilder } from '../xet/chunk-list.ts'
 import { CHUNK_PLAIN_BYTES_MAX } from '../xet/constants.ts'
 import { chunkHash, formatHash } from '../xet/hash.ts'
@@ -17,6 +18,8 @@ import type { PlanFetch, PlanTerm } from './reconstruction-plan.ts'
 
 /** Bytes between two notes in the journal: what a killed pull fetches again of each range. */
 const NOTE_BYTES = 1024 * 1024
+/** And time, however little came. */
+const NOTE_MS = 1_000
 /** An entry that waits costs more than its bytes. */
 const WAITING_PIECES_MAX = 32_768
 
@@ -64,6 +67,7 @@ export class TermWriter {
   /** Not yet in the journal; they end before the next chunk. */
   readonly #noted = new ChunkListBuilder()
   #notedAt: number
+  #notedMs = systemClock.monotonicMs()
 
   private constructor(options: TermWriterOptions) {
     this.#options = options
@@ -119,7 +123,8 @@ export class TermWriter {
     this.#noted.addRaw(hash, length)
     this.#nextChunk++
     this.#position += storedBytes
-    return this.#waitingBytes + CHUNK_PLAIN_BYTES_MAX > this.#waiting.length ? this.#writeAndNote() : null
+    const isFull = this.#waitingBytes + CHUNK_PLAIN_BYTES_MAX > this.#waiting.length
+    return isFull || this.#isLong() ? this.#writeAndNote() : null
   }
 
   /** Writes what waits, hands on the terms it completes, and notes how far this came. Due after the last chunk. */
@@ -129,8 +134,14 @@ export class TermWriter {
   }
 
   async #writeAndNote(): Promise<void> {
+    const isLong = this.#isLong()
     await this.#write()
-    if (this.#position - this.#notedAt >= NOTE_BYTES) await this.#note()
+    if (isLong || this.#position - this.#notedAt >= NOTE_BYTES) await this.#note()
+  }
+
+  /** On a slow line what waits in memory is minutes of work. */
+  #isLong(): boolean {
+    return systemClock.monotonicMs() - this.#notedMs >= NOTE_MS
   }
 
   async #note(): Promise<void> {
@@ -138,6 +149,7 @@ export class TermWriter {
     const { count, pairs } = this.#noted
     if (count === 0) return
     this.#notedAt = this.#position
+    this.#notedMs = systemClock.monotonicMs()
     await journal?.append({ fetch, first: this.#nextChunk - count, pairs, position: this.#position })
     this.#noted.clear()
   }

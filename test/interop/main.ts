@@ -1,6 +1,7 @@
 /**
  * `npm run interop -- [--full] [--only WORD]`: our server and our client with real clients that are not ours. Installs
- * them by name from PyPI and crates.io into .venvs/. Ends with `interop: N passed, N failed`; the exit code is 0 if none failed.
+ * them by name from PyPI and crates.io into .venvs/. Ends with `interop: N passed, N failed`; the exit code is 0 if none
+ * failed. With `--build` it only compiles the Rust ones, so that this can be done beside something else.
  */
 import { parseArgs } from 'node:util'
 import { type Check, runCheck, type Tally } from './check.ts'
@@ -13,9 +14,15 @@ import { killChecks } from './checks/kill.ts'
 import { oneCacheChecks } from './checks/one-cache.ts'
 import { restoreChecks } from './checks/restore.ts'
 import { roundTripChecks } from './checks/round-trip.ts'
+import { rustClients } from './rust-clients.ts'
 import { Stand } from './stand.ts'
 
-const { values } = parseArgs({ options: { full: { type: 'boolean', default: false }, only: { type: 'string' } } })
+const isSet = { type: 'boolean', default: false } as const
+const { values } = parseArgs({ options: { full: isSet, build: isSet, only: { type: 'string' } } })
+if (values.build) {
+  await rustClients()
+  process.exit()
+}
 const tally: Tally = { passed: 0, failed: 0 }
 const wants = (name: string) => values.only === undefined || name.includes(values.only)
 

@@ -1,7 +1,7 @@
 /** Group A: bodies that are no right xorb. Uploads are refused with nothing stored; downloads end in exit 13. */
 import assert from 'node:assert/strict'
 import type { Experiments } from '../experiment.ts'
-import { concat, type ForgedRecord, forgeRecord, forgeXorb, seededBytes, seededChunks } from '../forge.ts'
+import { concat, FILLING, type ForgedRecord, forgeRecord, forgeXorb, seededBytes, seededChunks } from '../forge.ts'
 import { assertRefused, type Lab } from '../lab.ts'
 import { assertNothingDelivered, pullThrough, spoilXorb } from '../spoil.ts'
 import { acceptsOddGroups, findsEveryFlip, refusesTails, refusesTooMuch, refusesWrongFooters } from './a-whole-xorbs.ts'
@@ -29,7 +29,7 @@ async function refusesBody(
 /** The same damage on the way to a client that has no other source. */
 async function pullRefuses(lab: Lab, change: (body: Buffer) => Buffer): Promise<void> {
   const repo = await lab.freshRepo()
-  const file = await lab.publish(repo, 'model.bin', seededChunks(lab.next(), [30_000, 40_000, 20_000]))
+  const file = await lab.publish(repo, 'model.bin', seededChunks(lab.next(), [30_000, 40_000, 20_000, ...FILLING]))
   await assertNothingDelivered(await pullThrough(lab, repo, spoilXorb(change)), file)
 }
 
@@ -82,7 +82,7 @@ export const XORB_EXPERIMENTS: Experiments = {
   async A7(lab) {
     await refusesRecord(lab, { payload: PAYLOAD, plainLength: 1000, scheme: 177 }, 'COMPRESSION_UNKNOWN')
     const repo = await lab.freshRepo()
-    const file = await lab.publish(repo, 'model.bin', seededChunks(lab.next(), [30_000]))
+    const file = await lab.publish(repo, 'model.bin', seededChunks(lab.next(), [30_000, ...FILLING]))
     const spoiled = await pullThrough(
       lab,
       repo,
@@ -129,7 +129,7 @@ export const XORB_EXPERIMENTS: Experiments = {
     const { body } = forgeXorb(seededChunks(5, [500, 500]))
     await refusesBody(lab, body, 400, 'XORB_HASH_MISMATCH')
     // On the way down: the right shape, the bytes of another xorb.
-    await pullRefuses(lab, () => Buffer.from(forgeXorb(seededChunks(99, [30_000, 40_000, 20_000])).body))
+    await pullRefuses(lab, () => Buffer.from(forgeXorb(seededChunks(99, [30_000, 40_000, 20_000, ...FILLING])).body))
   },
   A17: findsEveryFlip,
   async A18(lab) {

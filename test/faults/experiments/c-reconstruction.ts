@@ -5,7 +5,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Lie } from '../../farm/lying-proxy.ts'
 import type { Experiments } from '../experiment.ts'
-import { forgeFile, forgeRecord, forgeShard, forgeXorb, listOf, seededBytes, seededChunks } from '../forge.ts'
+import { FILLING, forgeFile, forgeRecord, forgeShard, forgeXorb, listOf, seededBytes, seededChunks } from '../forge.ts'
 import { assertRefused, type Lab, type Published } from '../lab.ts'
 import {
   assertDelivered,
@@ -17,7 +17,7 @@ import {
   spoilXorb,
 } from '../spoil.ts'
 
-const LENGTHS = [30_000, 40_000, 20_000]
+const LENGTHS = [30_000, 40_000, 20_000, ...FILLING]
 
 async function published(lab: Lab, lengths: readonly number[] = LENGTHS): Promise<Published> {
   const repo = await lab.freshRepo()
@@ -72,7 +72,7 @@ export const RECONSTRUCTION_EXPERIMENTS: Experiments = {
     await assertDelivered(await pullThrough(lab, file.repo, lie), file)
   },
   async C3(lab) {
-    for (const offset of [90_000, 2 ** 40, -1]) {
+    for (const offset of [LENGTHS.reduce((sum, length) => sum + length), 2 ** 40, -1]) {
       await refusesPlan(lab, (plan) => {
         plan.offset_into_first_range = offset
       })
@@ -230,11 +230,12 @@ async function survivesNewPlan(lab: Lab): Promise<void> {
       return spoilPlan((plan) => {
         // The same term, cut in two: lengths and fetch ranges still cover it.
         const [term] = plan.terms
-        const [first, second] = [LENGTHS[0] as number, (LENGTHS[1] as number) + (LENGTHS[2] as number)]
-        if (term.range.start !== 0 || term.range.end !== 3) return
+        const [first = 0, ...others] = LENGTHS
+        const second = others.reduce((sum, length) => sum + length)
+        if (term.range.start !== 0 || term.range.end !== LENGTHS.length) return
         plan.terms = [
           { ...term, unpacked_length: first, range: { start: 0, end: 1 } },
-          { ...term, unpacked_length: second, range: { start: 1, end: 3 } },
+          { ...term, unpacked_length: second, range: { start: 1, end: LENGTHS.length } },
         ]
       })(exchange, answer)
     }

@@ -53,7 +53,9 @@ export const RANGE_EXPERIMENTS: Experiments = {
       assert.equal(rests.length, 3, 'a server that gives other ranges is asked three times')
       const lieXet: Lie = (exchange, answer) => (isXorbRead(exchange) ? change(answer) : answer)
       const xet = await pullLied(lab, lieXet, { speed: SPEED })
-      await assertRefusedWith(xet, xet.weights, 14, /RANGE_REPLY_WRONG/)
+      // Some stores name no range: of the right length, what came is taken for it, and its hashes tell.
+      if (change === unnamed) await assertRight(xet, xet.weights)
+      else await assertRefusedWith(xet, xet.weights, 14, /RANGE_REPLY_WRONG/)
     }
   },
   async D18(lab) {
