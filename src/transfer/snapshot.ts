@@ -68,6 +68,8 @@ class Puller {
   readonly #stop = new AbortController()
   readonly #streams: StreamPool
   readonly #outcomes: FileOutcome[]
+  /** The first, whichever file's: what others end with because of it is not told. */
+  #failure: { readonly error: unknown } | null = null
   /** By content: where a file of this pull has it. */
   readonly #here = new Map<string, string>()
   #cas: RemoteCas | null = null
@@ -102,20 +104,19 @@ class Puller {
 
   /** Has up to `workers` do what `take` gives until there is nothing more; the first failure stops all. */
   async #atOnce(workers: number, take: () => number | undefined, task: (index: number) => Promise<void>) {
-    let failure: unknown = null
     const worker = async () => {
-      for (let index = take(); index !== undefined && failure === null; index = take()) {
+      for (let index = take(); index !== undefined && this.#failure === null; index = take()) {
         try {
           this.#stop.signal.throwIfAborted()
           await task(index)
         } catch (error) {
-          failure ??= error
+          this.#failure ??= { error }
           this.#stop.abort(cancelled(error))
         }
       }
     }
     await Promise.all(Array.from({ length: workers }, worker))
-    if (failure !== null) throw failure
+    if (this.#failure !== null) throw this.#failure.error
   }
 
   async #look(index: number): Promise<void> {

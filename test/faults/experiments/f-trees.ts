@@ -127,7 +127,9 @@ async function commitByGit(lab: Lab, repo: string, write: (work: string) => Prom
   const names = ['AUTHOR', 'COMMITTER'].flatMap((who) => [`GIT_${who}_NAME`, `GIT_${who}_EMAIL`])
   const identity = Object.fromEntries(names.map((name) => [name, 'x']))
   const index = join(await lab.scratch(), 'index')
-  const env = { ...process.env, ...identity, GIT_DIR: gitDir, GIT_WORK_TREE: work, GIT_INDEX_FILE: index }
+  // Whoever has git-lfs for all repositories of the machine would have it turn some of the files into pointers.
+  const own = { GIT_CONFIG_NOSYSTEM: '1', GIT_CONFIG_GLOBAL: '/dev/null' }
+  const env = { ...process.env, ...identity, ...own, GIT_DIR: gitDir, GIT_WORK_TREE: work, GIT_INDEX_FILE: index }
   const git = async (...args: string[]) => {
     const done = await runProgram('git', args, { env, cwd: work })
     assert.equal(done.code, 0, `git ${args}: ${done.stderr}`)
