@@ -158,7 +158,7 @@ describe('fairness', () => {
     expect(Math.max(...memory.calls.flat().map(({ tokens }) => tokens.length))).toBeLessThan(200)
     // Of the calls while both were there, those of the long one served the short one, too.
     const both = memory.calls.filter((steps) => steps.some(({ tokens }) => tokens.length > 1) && steps.length === 2)
-    expect(both.length).toBeGreaterThan(3)
+    expect(both.length).toBeGreaterThan(1)
     await long
   })
 
