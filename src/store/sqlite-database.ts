@@ -17,7 +17,7 @@ export interface Migration {
 const BUSY_MS = 5000
 const PRIVATE = 0o600
 /** SQLite's own 2 MiB are gone after a look at a catalog of a million chunks; then each look reads the file again. */
-const CACHE_KIB = 16 * 1024
+const CACHE_KIB = 4 * 1024
 
 /** Different statements of a program; listings put theirs together from conditions. */
 const STATEMENTS_MAX = 500
