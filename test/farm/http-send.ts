@@ -42,7 +42,9 @@ export function send(origin: string, path: string, options: SendOptions = {}): P
     })
     // A server may answer and close before it has read the body.
     const onError = (error: Error) => {
-      if (!answered) reject(error)
+      if (answered) return
+      error.message = `${options.method ?? 'GET'} ${path}: ${error.message}`
+      reject(error)
     }
     request.on('error', onError)
     if (streamed) writeAll(request, body as AsyncIterable<Uint8Array>).catch(onError)
