@@ -5,6 +5,7 @@
  */
 import { basename, join } from 'node:path'
 import { type Clock, systemClock } from '../base/clock.ts'
+import { lstatIfThere } from '../base/if-there.ts'
 import {
   removals as findRemovals,
   type Leftover,
@@ -13,7 +14,7 @@ import {
   SILENT_MS,
 } from '../transfer/cache-leftovers.ts'
 import { bytesFreed, planRemoval, type Removal, remove, removeBlobs } from '../transfer/cache-removal.ts'
-import { type CachedBlob, type CachedRepo, diskBytes, lstatIfThere, scanCache } from '../transfer/cache-scan.ts'
+import { type CachedBlob, type CachedRepo, diskBytes, scanCache } from '../transfer/cache-scan.ts'
 import {
   findReferences,
   listSharedBlobs,

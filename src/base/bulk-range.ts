@@ -1,6 +1,7 @@
 /**
- * Byte ranges over sockets of our own: HTTP/1.1, one request at a time a connection, the body read straight into blocks of
- * a quarter of a megabyte. A quarter of the CPU that the library takes, which is most of what a fast pull spends on its network.
+ * Byte ranges over sockets of our own: HTTP/1.1, one request at a time a connection, the body read straight into blocks
+ * of a quarter of a megabyte. A quarter of the CPU that the library takes, which is most of what a fast pull spends on
+ * its network.
  *
  * It speaks the one answer that matters: 206, of exactly the range asked for, with a length and no encoding. For anything
  * else it drops the connection and says null, and the library asks again: redirects, refusals and odd servers are its.

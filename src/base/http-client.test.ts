@@ -1,5 +1,4 @@
 import { createServer } from 'node:http'
-import { connect } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { closeServer, type FakeOrigin, listen, startFakeOrigin, THING } from '../../test/farm/fake-origin.ts'
 import { HttpClient, pieces } from './http-client.ts'
@@ -167,38 +166,6 @@ test('ends within a moment when cancelled', async () => {
   const sending = client.send({ url: `${origin.url}/fault/silent-before-headers`, signal: stop.signal, idleMs: 60_000 })
   stop.abort('SIGINT')
   await expect(sending).rejects.toMatchObject({ kind: 'cancelled' })
-})
-
-test('goes through a proxy of the environment, leaves NO_PROXY and loopback out, and names a proxy that wants credentials', async () => {
-  const tunnels: string[] = []
-  const proxy = createServer((request, response) => {
-    tunnels.push(request.url ?? '')
-    response.writeHead(request.url?.includes('locked') ? 407 : 200).end('{}')
-  })
-  proxy.on('connect', (request, socket, head) => {
-    tunnels.push(request.url ?? '')
-    const port = (request.url ?? '').split(':')[1]
-    const upstream = connect(Number(port), '127.0.0.1', () => {
-      socket.write('HTTP/1.1 200 OK\r\n\r\n')
-      upstream.write(head)
-      upstream.pipe(socket).pipe(upstream)
-    })
-  })
-  const address = await listen(proxy)
-  // This machine by a name that is not its loopback.
-  const outside = origin.url.replace('127.0.0.1', '0.0.0.0')
-  const proxied = new HttpClient({ env: { HTTP_PROXY: address } })
-  await proxied.json({ url: `${outside}/echo` })
-  expect(tunnels).toHaveLength(1)
-  await expect(proxied.json({ url: `${outside}/locked` })).rejects.toMatchObject({ code: 'PROXY_REFUSED' })
-  const direct = new HttpClient({ env: { HTTP_PROXY: address, NO_PROXY: '0.0.0.0' } })
-  await direct.json({ url: `${outside}/echo` })
-  expect(tunnels).toHaveLength(2)
-  for (const host of ['127.0.0.1', 'localhost']) {
-    await proxied.json({ url: `${origin.url.replace('127.0.0.1', host)}/echo` })
-  }
-  expect(tunnels).toHaveLength(2)
-  await Promise.all([proxied.close(), direct.close(), closeServer(proxy)])
 })
 
 test('a DELETE whose answer was lost has worked when it comes again and finds nothing', async () => {

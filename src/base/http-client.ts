@@ -2,21 +2,18 @@
  * The one outbound HTTP client. Everything a library's fetch lets pass is checked here: lengths, ranges, encodings,
  * redirects, sizes, silence.
  *
- * - Proxies from HTTP(S)_PROXY and NO_PROXY, never for this machine itself; authorities from SSL_CERT_FILE, REQUESTS_CA_BUNDLE or an option, besides
- *   the built-in ones and NODE_EXTRA_CA_CERTS. HTTP/1.1 only.
+ * - Proxies, authorities and HTTP/1.1 as http-dispatchers.ts sets them up.
  * - Redirects are followed here, at most 10, to http and https only, never from https to http; Authorization is
  *   dropped for good when the origin changes.
  * - A body ends exactly at its Content-Length, or the read throws. `range` gives exactly the bytes asked for.
  * - Only calls that may be repeated are: GET, HEAD, PUT, DELETE, and what the caller calls idempotent.
  * - Messages name method and address without query, since a query may be a signature. No header is ever logged.
  */
-import { readFileSync } from 'node:fs'
 import { Readable } from 'node:stream'
-import { getCACertificates } from 'node:tls'
 import type { Dispatcher } from 'undici'
-import { AppError, systemCode } from './app-error.ts'
+import { AppError } from './app-error.ts'
 import { BulkRanges } from './bulk-range.ts'
-import { type ByteRange, formatRange, parseContentRange } from './byte-range.ts'
+import { type ByteRange, formatRange } from './byte-range.ts'
 import { checkedBody } from './checked-body.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { Env } from './config.ts'
@@ -30,19 +27,19 @@ import {
   redirectTarget,
   withoutCredentials,
 } from './http-address.ts'
-import { htmlError, JSON_BYTES_MAX, looksLikeHtml, parseReply, readStart, readWhole } from './http-body.ts'
+import { JSON_BYTES_MAX, parseReply, readStart, readWhole } from './http-body.ts'
+import { createDispatchers } from './http-dispatchers.ts'
 import { connectionError, statusError } from './http-failure.ts'
+import { checkRange, wrongRange } from './http-range.ts'
 import { hesitating } from './http-upload.ts'
 import { RateLimit } from './rate-limit.ts'
 import { RETRY_POLICY, type RetryPolicy, withRetries } from './retry.ts'
-import { Agent, EnvHttpProxyAgent, sendBy } from './undici-parts.ts'
+import { sendBy } from './undici-parts.ts'
 
 const REDIRECTS_MAX = 10
-const REPLY_HEADER_BYTES_MAX = 64 * 1024
 const ERROR_BODY_BYTES_MAX = 64 * 1024
 const CONNECT_MS = 10_000
 const IDLE_MS = 30_000
-const CONNECTIONS_PER_ORIGIN = 32
 
 export interface HttpClientOptions {
   readonly env?: Env
@@ -112,10 +109,11 @@ export class HttpClient {
   constructor(options: HttpClientOptions = {}) {
     this.#options = options
     this.#clock = options.clock ?? systemClock
-    const { outward, direct, tls, hasProxy } = createDispatchers(options)
+    const { connectMs = CONNECT_MS } = options
+    const { outward, direct, tls, hasProxy } = createDispatchers(options.env, options.caFile, connectMs)
     this.#outward = outward
     this.#direct = direct
-    this.#bulk = new BulkRanges(tls, options.connectMs ?? CONNECT_MS)
+    this.#bulk = new BulkRanges(tls, connectMs)
     this.#limit = options.bytesPerSecond === undefined ? null : new RateLimit(options.bytesPerSecond, this.#clock)
     this.#isDirect = (url) => !hasProxy || isLoopback(url)
   }
@@ -158,13 +156,13 @@ export class HttpClient {
       const deadline = this.#startDeadline(where, request)
       const { fresh, onBytes } = request
       const bytes = await this.#bulk.open({ url, headers, range, where, deadline, fresh, onBytes })
-      if (bytes !== null) return yield* this.#limited(bytes, request)
+      if (bytes !== null) return yield* this.#limit === null ? bytes : limited(bytes, this.#limit, request)
     }
     const headers = { ...request.headers, range: formatRange(range) }
     const reply = await this.#attempt({ ...request, headers })
     const wanted = range.end - range.start
     try {
-      if (request.unnamedRange !== true || !isUnnamed(reply, range)) await checkRange(reply, range)
+      await checkRange(reply, range, request.unnamedRange)
       let got = 0
       for await (const piece of reply.body) {
         got += piece.length
@@ -175,13 +173,6 @@ export class HttpClient {
       if (got !== wanted) throw wrongRange(reply.where, `${got} bytes in place of ${wanted}`)
     } finally {
       await reply.close()
-    }
-  }
-
-  async *#limited(bytes: AsyncGenerator<Uint8Array>, { signal, onBytes }: HttpRequest & RangeWishes) {
-    for await (const piece of bytes) {
-      await this.#limit?.take(piece.length, signal, () => onBytes?.(0))
-      yield piece
     }
   }
 
@@ -278,43 +269,6 @@ export class HttpClient {
   }
 }
 
-function createDispatchers({ env = process.env, caFile, connectMs = CONNECT_MS }: HttpClientOptions) {
-  const file = caFile ?? env.SSL_CERT_FILE ?? env.REQUESTS_CA_BUNDLE
-  const tls = file ? { ca: [...getCACertificates('default'), readAuthorities(file)] } : {}
-  const common = {
-    allowH2: false,
-    connections: CONNECTIONS_PER_ORIGIN,
-    maxHeaderSize: REPLY_HEADER_BYTES_MAX,
-    connect: { ...tls, timeout: connectMs },
-  }
-  const proxies = {
-    httpProxy: env.http_proxy ?? env.HTTP_PROXY ?? '',
-    httpsProxy: env.https_proxy ?? env.HTTPS_PROXY ?? '',
-  }
-  for (const [name, proxy] of Object.entries(proxies)) checkProxy(name, proxy)
-  const noProxy = env.no_proxy ?? env.NO_PROXY ?? ''
-  const outward = new EnvHttpProxyAgent({ ...common, requestTls: tls, proxyTls: tls, ...proxies, noProxy })
-  const hasProxy = Object.values(proxies).some((proxy) => proxy !== '')
-  return { outward, direct: new Agent(common), tls, hasProxy }
-}
-
-function readAuthorities(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (error) {
-    if (systemCode(error) === null) throw error
-    const message = `The certificate authorities in ${file} cannot be read: correct --ca-cert or SSL_CERT_FILE`
-    throw new AppError('usage', 'CA_FILE_BAD', message, { cause: error })
-  }
-}
-
-/** The address itself may hold a password: it is not shown. */
-function checkProxy(name: string, proxy: string): void {
-  if (proxy === '' || (URL.canParse(proxy) && /^https?:$/.test(new URL(proxy).protocol))) return
-  const variable = name === 'httpProxy' ? 'HTTP_PROXY' : 'HTTPS_PROXY'
-  throw new AppError('usage', 'PROXY_BAD', `${variable} is no http or https address: correct or unset it`)
-}
-
 interface ReplyContext {
   readonly where: string
   readonly url: URL
@@ -347,6 +301,17 @@ function makeReply(reply: Dispatcher.ResponseData, { where, url, deadline, isHea
   return { status: reply.statusCode, url: url.href, where, length, header, body, close }
 }
 
+async function* limited(
+  bytes: AsyncGenerator<Uint8Array>,
+  limit: RateLimit,
+  { signal, onBytes }: HttpRequest & RangeWishes,
+) {
+  for await (const piece of bytes) {
+    await limit.take(piece.length, signal, () => onBytes?.(0))
+    yield piece
+  }
+}
+
 /** Large bodies go in pieces, so that a slow link is seen as progress. */
 function bodyOf(body: HttpRequest['body'], deadline: Deadline, limit: RateLimit | null) {
   if (typeof body !== 'function') return body ?? null
@@ -367,31 +332,4 @@ export function pieces(bytes: Uint8Array, length = 256 * 1024): () => AsyncItera
   return async function* () {
     for (let at = 0; at < bytes.length; at += length) yield bytes.subarray(at, at + length)
   }
-}
-
-/** Some stores cut the range that was asked for and do not name it: by its length it can be no other, nor the whole. */
-function isUnnamed({ status, length, header }: HttpReply, range: ByteRange): boolean {
-  if (
-    header('content-range') !== undefined ||
-    !/^(application|binary)\/octet-stream/.test(header('content-type') ?? '')
-  )
-    return false
-  return (status === 206 || status === 200) && length === range.end - range.start
-}
-
-async function checkRange(reply: HttpReply, range: ByteRange): Promise<void> {
-  const { where, status, length } = reply
-  if (status !== 206) {
-    if (/text\/html/.test(reply.header('content-type') ?? '')) throw htmlError(where)
-    if (looksLikeHtml(Buffer.from(status === 200 ? await readStart(reply.body, 64) : ''))) throw htmlError(where)
-    throw wrongRange(where, `status ${status} in place of 206`)
-  }
-  const given = parseContentRange(reply.header('content-range'))
-  if (given === null) throw wrongRange(where, 'no Content-Range')
-  if (given.start !== range.start || given.end !== range.end) throw wrongRange(where, 'another range than asked for')
-  if (length !== null && length !== range.end - range.start) throw wrongRange(where, `Content-Length ${length}`)
-}
-
-function wrongRange(where: string, what: string): AppError {
-  return new AppError('upstream', 'RANGE_REPLY_WRONG', `${where}: ${what}`)
 }

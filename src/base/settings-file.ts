@@ -3,12 +3,12 @@
  * strictly: an unknown key, a table or a value of another kind is an error with its line. Changing one key leaves all
  * other lines as they are.
  */
-import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { AppError, systemCode } from './app-error.ts'
+import { AppError } from './app-error.ts'
 import { makeFolder, writeFileAtomically } from './atomic-file.ts'
 import type { Env } from './config.ts'
+import { textIfThere } from './if-there.ts'
 import { checkSetting, getSetting } from './settings.ts'
 
 /** It may hold a token. */
@@ -24,7 +24,7 @@ export function settingsPath(env: Env): string {
 /** By key; empty when there is no file. */
 export async function readSettings(env: Env): Promise<Map<string, string>> {
   const path = settingsPath(env)
-  return parseSettings((await textOf(path)) ?? '', path)
+  return parseSettings((await textIfThere(path)) ?? '', path)
 }
 
 /** By key; `path` is for messages. */
@@ -45,7 +45,7 @@ export async function writeSetting(env: Env, key: string, value: string | null):
   getSetting(key)
   const line = value === null ? null : formatSetting(key, value)
   const path = settingsPath(env)
-  const before = (await textOf(path)) ?? ''
+  const before = (await textIfThere(path)) ?? ''
   const lines = before === '' ? [] : before.replace(/\n$/, '').split('\n')
   const isKey = (text: string) => LINE.exec(text)?.[1]?.replaceAll('"', '') === key
   const at = lines.findIndex(isKey)
@@ -82,13 +82,4 @@ function formatValue(value: string, kind: string): string {
 
 function bad(where: string, why: string): AppError {
   return new AppError('usage', 'CONFIG_FILE_BAD', `${where}${why}`)
-}
-
-async function textOf(path: string): Promise<string | null> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return null
-    throw error
-  }
 }

@@ -25,7 +25,7 @@ export const PARAM_LENGTH_MAX = 16_384
 
 /** Requests before the first byte of their answers; more of them make each turn of the event loop longer, nothing faster. */
 export const INSIDE_MAX = 24
-/** One that takes longer (an upload, a job) keeps no other out. */
+/** One that takes longer (a job) keeps no other out. */
 export const INSIDE_MS = 100
 
 /**

@@ -97,12 +97,13 @@ export type Move = readonly [from: string, to: string]
 
 /**
  * Gives files other names, in order, those of them that are there. The new names are durable before an old one goes: a
- * disk may keep the one change and lose the other, and after a power cut each file has one of its names at least.
+ * disk may keep the one change and lose the other, and after a power cut each file has one of its names at least. The
+ * old names go in the reverse order: what was to stand beside a file does so for as long as the file is there.
  */
 export async function moveSafely(moves: readonly Move[]): Promise<void> {
   for (const [from, to] of moves) await addName(from, to)
   for (const folder of foldersOf(moves.map(([, to]) => to))) await syncFolder(folder)
-  for (const [from] of moves) await rm(from, { force: true })
+  for (const [from] of [...moves].reverse()) await rm(from, { force: true })
   for (const folder of foldersOf(moves.map(([from]) => from))) await syncFolder(folder)
 }
 

@@ -3,13 +3,12 @@
  * (`blobs/sha256-SHA256`), found by name, and files of any other folder, found by size. Names prove nothing: whoever
  * takes a file hashes it.
  */
-
-import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
-import { AppError, systemCode } from '../base/app-error.ts'
+import { AppError } from '../base/app-error.ts'
 import type { Env } from '../base/config.ts'
-import { lstatIfThere, namesIn, statIfThere, walk } from './cache-scan.ts'
+import { lstatIfThere, statIfThere, textIfThere } from '../base/if-there.ts'
+import { namesIn, walk } from './cache-scan.ts'
 import type { TreeFile } from './hub-client.ts'
 
 export interface Candidate {
@@ -96,17 +95,9 @@ async function findLfs(folder: string): Promise<string | null> {
 
 /** Of a linked work tree, whose `.git` is a file that says where its part of the repository is. */
 async function commonGitFolder(file: string): Promise<string | null> {
-  const gitFolder = /^gitdir: (.+)$/m.exec(await textOf(file))?.[1]
+  if (!(await statIfThere(file))?.isFile()) return null
+  const gitFolder = /^gitdir: (.+)$/m.exec((await textIfThere(file)) ?? '')?.[1]
   if (gitFolder === undefined) return null
   const own = resolve(dirname(file), gitFolder.trim())
-  return resolve(own, (await textOf(join(own, 'commondir'))).trim() || '.')
-}
-
-async function textOf(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    if (['ENOENT', 'EISDIR', 'ENOTDIR'].includes(systemCode(error) ?? '')) return ''
-    throw error
-  }
+  return resolve(own, (await textIfThere(join(own, 'commondir')))?.trim() || '.')
 }

@@ -2,16 +2,17 @@
  * What ended processes left in a cache: files that never became whole, parts of downloads (part-store.ts), folders on
  * their way out. Each is judged: whose process runs, or may run, stays.
  *
- * huggingface_hub writes `ETAG.XXXXXXXX.incomplete` while it holds flock on `.locks/REPO/ETAG.lock`; xorbit's own small
- * files have the same name without a lock and live for seconds. So a file counts as left when its lock is there and free,
- * or when nothing was written to it for a while.
+ * huggingface_hub writes `ETAG.XXXXXXXX.incomplete` while it holds flock on `.locks/REPO/ETAG.lock`; what a removal of
+ * ours puts aside (cache-removal.ts) has the same name without a lock and lives for seconds. So a file counts as left when
+ * its lock is there and free, or when nothing was written to it for a while.
  */
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../base/clock.ts'
 import { lockFile } from '../base/file-lock.ts'
+import { lstatIfThere } from '../base/if-there.ts'
 import { stateOfOwner } from '../base/process-owner.ts'
-import { GONE_PREFIX, lstatIfThere, namesIn, walk } from './cache-scan.ts'
+import { GONE_PREFIX, namesIn, walk } from './cache-scan.ts'
 
 /** Whoever still works has written within this time. */
 export const SILENT_MS = 10 * 60_000

@@ -6,10 +6,11 @@
  * snapshots are read again, and it comes back if one links to it by then. A kill at any point leaves what `prune` removes.
  */
 import { randomBytes } from 'node:crypto'
-import { readFile, rename, rm, rmdir } from 'node:fs/promises'
+import { rename, rm, rmdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { AppError, systemCode } from '../base/app-error.ts'
+import { AppError } from '../base/app-error.ts'
 import type { Clock } from '../base/clock.ts'
+import { lstatIfThere, renameIfThere, textIfThere } from '../base/if-there.ts'
 import { ownerName } from '../base/process-owner.ts'
 import { repoLeftovers } from './cache-leftovers.ts'
 import {
@@ -19,7 +20,6 @@ import {
   GONE_PREFIX,
   inodeKey,
   linkedBlobs,
-  lstatIfThere,
   namesIn,
   scanRepo,
 } from './cache-scan.ts'
@@ -145,23 +145,4 @@ async function removeEmptyFolders(folder: string, top: string): Promise<void> {
 /** The repository as it is now; null when it is gone. */
 export function scanAgain(cache: string, { folder }: CachedRepo): Promise<CachedRepo | null> {
   return scanRepo(cache, basename(folder))
-}
-
-async function renameIfThere(from: string, to: string): Promise<boolean> {
-  try {
-    await rename(from, to)
-    return true
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return false
-    throw error
-  }
-}
-
-async function textIfThere(path: string): Promise<string | null> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return null
-    throw error
-  }
 }

@@ -3,9 +3,10 @@
  * the disk. Looks only. Whatever is no part of the layout is named, never taken for one.
  */
 import type { Stats } from 'node:fs'
-import { lstat, readdir, readFile, readlink, stat } from 'node:fs/promises'
+import { readdir, readFile, readlink } from 'node:fs/promises'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { AppError, systemCode } from '../base/app-error.ts'
+import { ifThere, lstatIfThere, statIfThere } from '../base/if-there.ts'
 import { formatRepo } from './hub-repo.ts'
 
 const REPO_TYPES: Readonly<Record<string, CachedRepo['type']>> = {
@@ -198,22 +199,5 @@ export function inodeKey({ dev, ino }: Stats): string {
 }
 
 export async function namesIn(folder: string): Promise<string[]> {
-  return orNull(readdir(folder)).then((names) => names ?? [])
-}
-
-export function lstatIfThere(path: string): Promise<Stats | null> {
-  return orNull(lstat(path))
-}
-
-export function statIfThere(path: string): Promise<Stats | null> {
-  return orNull(stat(path))
-}
-
-async function orNull<T>(pending: Promise<T>): Promise<T | null> {
-  try {
-    return await pending
-  } catch (error) {
-    if (['ENOENT', 'ENOTDIR', 'ELOOP'].includes(systemCode(error) ?? '')) return null
-    throw error
-  }
+  return ifThere(readdir(folder)).then((names) => names ?? [])
 }

@@ -1,8 +1,8 @@
 /** Whether a file on disk is what a listing says: by digest, or by how it looked when it was last proved. */
-import type { FileHandle } from 'node:fs/promises'
 import { open, readFile, stat } from 'node:fs/promises'
 import { systemCode } from '../base/app-error.ts'
 import { writeFileAtomically } from '../base/atomic-file.ts'
+import { ifThere, statIfThere } from '../base/if-there.ts'
 import { contentId, startDigest } from './download-plain.ts'
 import type { TreeFile } from './hub-client.ts'
 
@@ -10,7 +10,7 @@ const READ_BYTES = 1024 * 1024
 
 /** The digest that `contentId` names, of the file at `path`; null when there is none. */
 export async function digestOf(path: string, entry: TreeFile, signal?: AbortSignal): Promise<string | null> {
-  const file = await openIfThere(path)
+  const file = await ifThere(open(path))
   if (file === null) return null
   try {
     const digest = startDigest({ ...entry, size: (await file.stat()).size })
@@ -23,15 +23,6 @@ export async function digestOf(path: string, entry: TreeFile, signal?: AbortSign
     }
   } finally {
     await file.close()
-  }
-}
-
-async function openIfThere(path: string): Promise<FileHandle | null> {
-  try {
-    return await open(path)
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return null
-    throw error
   }
 }
 
@@ -92,15 +83,6 @@ async function readProofs(path: string): Promise<Map<string, Proof>> {
     return new Map(Object.entries(Object(value)).filter(isProof))
   } catch (error) {
     if (error instanceof SyntaxError || systemCode(error) === 'ENOENT') return new Map()
-    throw error
-  }
-}
-
-export async function statIfThere(path: string) {
-  try {
-    return await stat(path)
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return null
     throw error
   }
 }

@@ -4,14 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { splitmix64 } from '../../test/vectors/recipe.ts'
-import { openFileDigest as openDigest } from './file-digest.ts'
+import { FileDigest } from './file-digest.ts'
 
 const BYTES = splitmix64(5, 3_000_000)
 const SHA256 = createHash('sha256').update(BYTES).digest('hex')
-/** What a file claims to have decides who hashes it. */
-const SIZES = { here: 1, 'by a thread': 2 ** 30 }
-
-const openFileDigest = (of: FileHandle, size: number) => openDigest(of, size, 4)
 
 let folder: string
 let file: FileHandle
@@ -25,38 +21,33 @@ afterEach(async () => {
   await rm(folder, { recursive: true })
 })
 
-for (const [who, size] of Object.entries(SIZES)) {
-  test(`hashes ${who} what is told in steps`, async () => {
-    const digest = openFileDigest(file, size)
-    for (const end of [1, 70_000, 70_001, 2_500_000, BYTES.length]) {
-      digest.extend(end)
-      if (end === 70_000) await new Promise((resolve) => setImmediate(resolve))
-    }
-    expect(await digest.finish()).toBe(SHA256)
-    await digest.close()
-  })
+test('hashes what is told in steps', async () => {
+  const digest = new FileDigest(file)
+  for (const end of [1, 70_000, 70_001, 2_500_000, BYTES.length]) {
+    digest.extend(end)
+    if (end === 70_000) await new Promise((resolve) => setImmediate(resolve))
+  }
+  expect(await digest.finish()).toBe(SHA256)
+  await digest.close()
+})
 
-  test(`says ${who} when the file has become shorter`, async () => {
-    const digest = openFileDigest(file, size)
-    digest.extend(BYTES.length + 1)
-    await expect(digest.finish()).rejects.toMatchObject({ kind: 'damaged', code: 'FILE_SHRANK' })
-    await digest.close()
-  })
+test('says when the file has become shorter', async () => {
+  const digest = new FileDigest(file)
+  digest.extend(BYTES.length + 1)
+  await expect(digest.finish()).rejects.toMatchObject({ kind: 'damaged', code: 'FILE_SHRANK' })
+  await digest.close()
+})
 
-  test(`can be left in the middle ${who}, and the file closed`, async () => {
-    const digest = openFileDigest(file, size)
-    digest.extend(BYTES.length)
-    await digest.close()
-  })
-}
-
-test('files share a thread, and a failed read is told', async () => {
-  const others = [openFileDigest(file, SIZES['by a thread']), openFileDigest(file, SIZES['by a thread'])]
+test('a failed read is told', async () => {
   const unreadable = await open(join(folder, 'other'), 'w')
-  const broken = openFileDigest(unreadable, SIZES['by a thread'])
-  for (const digest of [...others, broken]) digest.extend(BYTES.length)
-  await expect(broken.finish()).rejects.toMatchObject({ code: 'EBADF' })
-  expect(await Promise.all(others.map((digest) => digest.finish()))).toEqual([SHA256, SHA256])
-  await Promise.all([...others, broken].map((digest) => digest.close()))
+  const digest = new FileDigest(unreadable)
+  digest.extend(1)
+  await expect(digest.finish()).rejects.toMatchObject({ code: 'EBADF' })
   await unreadable.close()
+})
+
+test('can be left in the middle, and the file closed', async () => {
+  const digest = new FileDigest(file)
+  digest.extend(BYTES.length)
+  await digest.close()
 })

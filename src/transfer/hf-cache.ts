@@ -7,14 +7,14 @@
  * double work only: unique temporary names and renames make concurrent pulls safe without them. Where there are no
  * symbolic links a file lies under its own name in the snapshot, and a blob that is there is copied.
  */
-
 import { copyFile, open, readdir, readFile, readlink, rm } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { systemCode } from '../base/app-error.ts'
 import { makeFolder, writeFileAtomically } from '../base/atomic-file.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
+import { statIfThere } from '../base/if-there.ts'
 import { resolveInside } from '../base/safe-path.ts'
-import { ProofRecord, statIfThere } from './content-check.ts'
+import { ProofRecord } from './content-check.ts'
 import { checkRoom, roomFor } from './disk-room.ts'
 import { contentId } from './download-plain.ts'
 import { type Fill, receiveFile, receiveResumable } from './file-receipt.ts'

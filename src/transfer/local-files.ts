@@ -2,9 +2,9 @@
 import { type FileHandle, open, readdir, stat } from 'node:fs/promises'
 import { basename, join, posix } from 'node:path'
 import { AppError, systemCode } from '../base/app-error.ts'
+import { statIfThere } from '../base/if-there.ts'
 import { cancelled } from '../base/retry.ts'
 import { checkNewPath } from '../base/safe-path.ts'
-import { statIfThere } from './content-check.ts'
 
 export interface LocalFile {
   /** In the repository. */

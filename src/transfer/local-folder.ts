@@ -3,14 +3,13 @@
  * commit, ETag and the time of both. They are written for other tools and never believed: a file counts as here when our
  * own record of what we proved still fits it (content-check.ts), else after it was hashed.
  */
-
 import { readFile, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { AppError } from '../base/app-error.ts'
 import { makeFolder, moveFile, writeFileAtomically } from '../base/atomic-file.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
-import { ifThere } from '../base/if-there.ts'
-import { ProofRecord, statIfThere } from './content-check.ts'
+import { ifThere, statIfThere } from '../base/if-there.ts'
+import { ProofRecord } from './content-check.ts'
 import { checkRoom, roomFor } from './disk-room.ts'
 import { contentId } from './download-plain.ts'
 import { type Fill, pathTaken, receiveFile, receiveResumable } from './file-receipt.ts'

@@ -2,9 +2,10 @@
  * Names that are two in a repository and one on a disk that does not tell capitals from small letters, or one spelling of
  * an accent from the other: the second file would replace the first. Looked for before anything is written.
  */
-import { lstat, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { AppError, systemCode } from '../base/app-error.ts'
+import { lstatIfThere } from '../base/if-there.ts'
 
 type Fold = (path: string) => string
 
@@ -42,8 +43,8 @@ async function foldsOf(folder: string): Promise<Fold[]> {
     await writeFile(join(probe, PLAIN_NAME), '')
     await writeFile(join(probe, ACCENTED_NAME), '')
     const folds: Fold[] = []
-    if (await isThere(join(probe, PLAIN_NAME.toUpperCase()))) folds.push(foldCase)
-    if (await isThere(join(probe, ACCENTED_NAME.normalize('NFD')))) folds.push(foldForm)
+    if (await lstatIfThere(join(probe, PLAIN_NAME.toUpperCase()))) folds.push(foldCase)
+    if (await lstatIfThere(join(probe, ACCENTED_NAME.normalize('NFD')))) folds.push(foldForm)
     return folds
   } finally {
     await rm(probe, { recursive: true, force: true })
@@ -56,15 +57,5 @@ async function makeProbe(folder: string): Promise<string> {
   } catch (error) {
     if (systemCode(error) !== 'ENOENT' || dirname(folder) === folder) throw error
     return makeProbe(dirname(folder))
-  }
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await lstat(path)
-    return true
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return false
-    throw error
   }
 }

@@ -9,7 +9,7 @@ import { AppError } from '../base/app-error.ts'
 import { type ChunkList, type ChunkListBuilder, readPairs } from '../xet/chunk-list.ts'
 import type { FileHash } from '../xet/hash.ts'
 import { MerkleFold } from '../xet/merkle.ts'
-import { type FileDigest, openFileDigest } from './file-digest.ts'
+import { FileDigest } from './file-digest.ts'
 import type { PlanTerm } from './reconstruction-plan.ts'
 
 export interface FileClaim {
@@ -39,7 +39,7 @@ export class OrderedCheck {
   constructor(file: FileHandle, claim: FileClaim, known: ChunkList | null) {
     this.#claim = claim
     this.#known = known
-    this.#digest = openFileDigest(file, claim.size)
+    this.#digest = new FileDigest(file)
   }
 
   /** The chunks of these terms are all in the file. */

@@ -9,12 +9,12 @@
  */
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
-import { type FileHandle, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
+import { type FileHandle, lstat, mkdir, open, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AppError, systemCode } from '../base/app-error.ts'
 import { makeFolder } from '../base/atomic-file.ts'
 import type { Clock } from '../base/clock.ts'
-import { ifThere } from '../base/if-there.ts'
+import { ifThere, renameIfThere } from '../base/if-there.ts'
 import { ownerName, stateOfOwner } from '../base/process-owner.ts'
 
 /** A smaller file is begun anew: keeping track of it costs more than its bytes. */
@@ -137,14 +137,4 @@ async function openOwn(path: string): Promise<FileHandle> {
     if (systemCode(error) !== 'ELOOP') throw error
   }
   throw new AppError('usage', 'PART_PLANTED', `${path} leads elsewhere or has another name: remove it, it is not ours`)
-}
-
-async function renameIfThere(from: string, to: string): Promise<boolean> {
-  try {
-    await rename(from, to)
-    return true
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return false
-    throw error
-  }
 }

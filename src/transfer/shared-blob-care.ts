@@ -8,14 +8,14 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { Stats } from 'node:fs'
-import { readFile, rename, rm } from 'node:fs/promises'
+import { rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { systemCode } from '../base/app-error.ts'
 import { writeFileThrough } from '../base/atomic-file.ts'
 import { lockFile } from '../base/file-lock.ts'
-import { linkTarget, lstatIfThere, namesIn } from './cache-scan.ts'
+import { lstatIfThere, textIfThere } from '../base/if-there.ts'
+import { linkTarget, namesIn } from './cache-scan.ts'
+import { MARKER } from './shared-blobs.ts'
 
-const MARKER = '.huggingface-shared-blobs'
 const REFERENCE = /^(models|datasets|spaces|kernels)--[^/\r\n]+\/blobs\/[^/\r\n]+$/
 const HASH = /^[0-9a-f]{64}$/
 const LOCK_WAIT_MS = 10_000
@@ -49,7 +49,7 @@ async function prefixFolders(cache: string): Promise<string[]> {
 
 /** Links that lead to the blob, of those its list names; null when it has no list. */
 export async function findReferences(cache: string, path: string): Promise<string[] | null> {
-  const text = await readIfThere(`${path}.refs`)
+  const text = await textIfThere(`${path}.refs`)
   if (text === null) return null
   const found = new Set<string>()
   for (const line of text.split('\n')) {
@@ -114,13 +114,4 @@ export async function restoreAside(cache: string): Promise<void> {
 function writeList(path: string, references: readonly string[]): Promise<void> {
   const temp = `${path}.refs.${randomBytes(4).toString('hex')}.tmp`
   return writeFileThrough(temp, `${path}.refs`, references.map((line) => `${line}\n`).join(''), 0o666)
-}
-
-async function readIfThere(path: string): Promise<string | null> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return null
-    throw error
-  }
 }

@@ -5,15 +5,16 @@
  * a line, written before the link so that nobody collects a file in use. A `blobs` folder without the marker is not ours.
  */
 import { randomBytes } from 'node:crypto'
-import { chmod, lstat, open, readdir, readFile, rename, rm, symlink } from 'node:fs/promises'
+import { chmod, lstat, open, readdir, rename, rm, symlink } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { systemCode } from '../base/app-error.ts'
 import { makeFolder, writeFileAtomically } from '../base/atomic-file.ts'
 import { lockFile } from '../base/file-lock.ts'
-import { statIfThere } from './content-check.ts'
+import { statIfThere, textIfThere } from '../base/if-there.ts'
 import type { TouchedFolders } from './touched-folders.ts'
 
-const MARKER = '.huggingface-shared-blobs'
+/** Lies in the store, and says whose layout it is. */
+export const MARKER = '.huggingface-shared-blobs'
 const LAYOUT = '1\n'
 const LOCK_WAIT_MS = 10_000
 
@@ -33,10 +34,7 @@ export class SharedBlobs {
     const store = new SharedBlobs(cache, folders)
     await makeFolder(store.#folder)
     const marker = join(store.#folder, MARKER)
-    const text = await readFile(marker, 'utf8').catch((error) => {
-      if (systemCode(error) === 'ENOENT') return null
-      throw error
-    })
+    const text = await textIfThere(marker)
     if (text === null) {
       if ((await readdir(store.#folder)).length > 0) return null
       await writeFileAtomically(marker, LAYOUT)

@@ -1,7 +1,7 @@
 /**
  * How many ranges are fetched at once, over all files: it begins with few, adds half as many as long as that makes the
- * whole faster, and takes back what brings nothing; from then on it adds one at a time. A server that asks for patience halves them. Never more than a budget of
- * memory allows, since each range holds some.
+ * whole faster, and takes back what brings nothing; from then on it adds one at a time. A server that asks for patience
+ * halves them. Never more than a budget of memory allows, since each range holds some.
  */
 import { type Clock, systemClock } from '../base/clock.ts'
 import { Semaphore } from '../base/semaphore.ts'
