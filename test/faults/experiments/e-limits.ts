@@ -10,6 +10,7 @@ import { forgeShard, forgeXorb, listOf, seededChunks, wholeFile } from '../forge
 import { assertRefused, type Lab, type Published } from '../lab.ts'
 
 const FILE_BYTES_MAX = 1 << 20
+const RECOVERY_MS = 3_000
 
 export async function meetsLimits(lab: Lab): Promise<void> {
   const file = await lab.publish(await lab.freshRepo(), 'a.bin', seededChunks(lab.next(), Array(12).fill(131_072)))
@@ -150,9 +151,24 @@ async function meetsFewFiles(lab: Lab, file: Published): Promise<void> {
     )
     assert.ok([200, 503, 'refused'].includes(asked), `answered ${asked}`)
     for (const socket of sockets) socket.destroy()
+    await untilServed(small)
     await small.checkSound()
     small.checkSameProcess()
     assertRefused(await small.putXorb(await small.cas(), file.xorb.hash, file.xorb.body), [200, 503])
   })
   assertExit(await pull(lab, file, (folder) => straced(['openat'], 'error=EMFILE', [join(folder, 'in')])), 18)
+}
+
+/** Connections are shed until the server has closed those that their clients left. */
+async function untilServed(lab: Lab): Promise<void> {
+  const end = systemClock.monotonicMs() + RECOVERY_MS
+  const isServed = () =>
+    lab
+      .send('/livez')
+      .then(() => true)
+      .catch(() => false)
+  while (!(await isServed())) {
+    assert.ok(systemClock.monotonicMs() < end, 'nobody is served after the connections are gone')
+    await systemClock.sleep(20)
+  }
 }
