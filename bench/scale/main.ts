@@ -173,6 +173,8 @@ function reportWatch(watch: Watch, results: readonly LoadResult[]): void {
   )
   const minutes = watch.samples.filter((_, i) => i % 30 === 0).map(({ rssBytes }) => mib(rssBytes))
   write(`memory every 30 s: ${minutes.join(' ')} MiB, at its highest ${mib(hub.memory().peak)} MiB`)
+  const parts = watch.delays.map(({ heapBytes, outsideBytes }) => `${mib(heapBytes)}+${mib(outsideBytes)}`)
+  write(`of it objects + buffers at the end of each part: ${parts.join(' ')} MiB`)
   const delays = watch.delays.map(({ p50Ms, p99Ms }) => `${p50Ms.toFixed(1)}/${p99Ms.toFixed(1)}`)
   write(`event loop late, p50/p99 of each part: ${delays.join(' ')} ms\n`)
 }

@@ -18,6 +18,9 @@ export interface LoopDelay {
   readonly seconds: number
   readonly p50Ms: number
   readonly p99Ms: number
+  /** What the server knows of its memory: the rest is its libraries' and the allocator's. */
+  readonly heapBytes: number
+  readonly outsideBytes: number
 }
 
 export class Watch {
@@ -65,12 +68,18 @@ export class Watch {
 
   async #readDelay(): Promise<void> {
     const { body } = await this.#caller.call(`${this.#hub.url}/metrics`, { token: this.#hub.adminToken })
-    const read = (share: number) => {
-      const line = new RegExp(`^nodejs_eventloop_lag_p${share}_seconds ([\\d.e-]+)$`, 'm').exec(body.toString())
-      if (line === null) throw new Error('/metrics does not tell the delay of the event loop')
-      return Number(line[1]) * 1000
+    const read = (gauge: string) => {
+      const line = new RegExp(`^${gauge} ([\\d.e-]+)$`, 'm').exec(body.toString())
+      if (line === null) throw new Error(`/metrics does not tell ${gauge}`)
+      return Number(line[1])
     }
-    this.delays.push({ seconds: this.#seconds(), p50Ms: read(50), p99Ms: read(99) })
+    this.delays.push({
+      seconds: this.#seconds(),
+      p50Ms: read('nodejs_eventloop_lag_p50_seconds') * 1000,
+      p99Ms: read('nodejs_eventloop_lag_p99_seconds') * 1000,
+      heapBytes: read('nodejs_heap_size_total_bytes'),
+      outsideBytes: read('nodejs_external_memory_bytes'),
+    })
   }
 
   #seconds(): number {

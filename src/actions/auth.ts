@@ -2,11 +2,11 @@
  * Who one is towards a Hub: the token in the files that the Hugging Face tools share. `token` holds the one in use,
  * `stored_tokens` all by name; both are for their owner's eyes only.
  */
-import { chmod, readFile, rm } from 'node:fs/promises'
+import { chmod, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { AppError } from '../base/app-error.ts'
 import { makeFolder, writeFileAtomically } from '../base/atomic-file.ts'
-import { ifThere } from '../base/if-there.ts'
+import { textIfThere } from '../base/if-there.ts'
 import { hfHome } from '../transfer/hf-home.ts'
 import { type HubChoice, locateHub, openHub } from '../transfer/hub-location.ts'
 
@@ -58,7 +58,7 @@ export async function login(
 /** Forgets the token in use; other stored ones stay. Returns whether there was one. */
 export async function logout({ env = process.env }: HubChoice): Promise<boolean> {
   const files = hfHome(env)
-  const token = await ifThere(readFile(files.tokenFile, 'utf8'))
+  const token = await textIfThere(files.tokenFile)
   if (token === null) return false
   const stored = await readStored(files.storedTokensFile)
   for (const [name, body] of stored) if (body.split('\n').includes(`hf_token = ${token.trim()}`)) stored.delete(name)
@@ -71,7 +71,7 @@ export async function logout({ env = process.env }: HubChoice): Promise<boolean>
 async function readStored(path: string): Promise<Map<string, string>> {
   const sections = new Map<string, string>()
   let name: string | null = null
-  for (const line of ((await ifThere(readFile(path, 'utf8'))) ?? '').split('\n')) {
+  for (const line of ((await textIfThere(path)) ?? '').split('\n')) {
     const header = /^\[(.+)\]\s*$/.exec(line)
     if (header !== null) {
       name = header[1] ?? ''

@@ -1,11 +1,11 @@
 /** The administration of the server of a home: on its files while no process holds them, else through its API. */
-import { readFile, rm, stat } from 'node:fs/promises'
+import { rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AppError } from '../base/app-error.ts'
 import { systemClock } from '../base/clock.ts'
 import { runFiles } from '../base/config.ts'
 import { HttpClient } from '../base/http-client.ts'
-import { ifThere } from '../base/if-there.ts'
+import { ifThere, textIfThere } from '../base/if-there.ts'
 import { Accounts } from '../hub/accounts.ts'
 import { LOCAL_ACTOR } from '../hub/audit-log.ts'
 import { type Home, openHome } from '../store/home.ts'
@@ -63,9 +63,9 @@ async function openUnlessServed(path: string): Promise<Home | null> {
 
 async function withServer<T>(path: string, action: (admin: Admin) => Promise<T>): Promise<T> {
   const files = runFiles(path)
-  const url = (await ifThere(readFile(files.url, 'utf8')))?.trim() ?? null
+  const url = (await textIfThere(files.url))?.trim() ?? null
   if (url === null) throw new AppError('busy', 'FOLDER_IN_USE', `The server of ${path} is just ending: try again`)
-  const token = (await ifThere(readFile(files.token, 'utf8')))?.trim() ?? null
+  const token = (await textIfThere(files.token))?.trim() ?? null
   if (token === null) {
     const message = `There is no admin token in this home (${files.token}): stop the server to work on it`
     throw new AppError('usage', 'ADMIN_TOKEN_MISSING', message)

@@ -1,11 +1,10 @@
 /** The care of a home's store: on its files while no process holds them, else through its server. */
-import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { AppError } from '../base/app-error.ts'
 import { systemClock } from '../base/clock.ts'
 import { runFiles } from '../base/config.ts'
 import { HttpClient } from '../base/http-client.ts'
-import { ifThere } from '../base/if-there.ts'
+import { textIfThere } from '../base/if-there.ts'
 import type { Log } from '../base/log.ts'
 import { LOCAL_ACTOR } from '../hub/audit-log.ts'
 import { sizeIfThere } from '../store/blob-file.ts'
@@ -93,7 +92,7 @@ async function withServer<T>(path: string, action: (care: Care) => Promise<T>): 
 }
 
 async function readLine(file: string): Promise<string> {
-  const text = await ifThere(readFile(file, 'utf8'))
+  const text = await textIfThere(file)
   if (text !== null) return text.trim()
   const message = `A server holds this home and ${file} is missing: stop the server, or put an admin token there`
   throw new AppError('usage', 'SERVER_UNREACHABLE', message)

@@ -2,14 +2,14 @@
  * A home made of a backup. Copied under a mark that keeps servers away until all of it is there; the epoch changes, since
  * clients may remember what came after the backup.
  */
-import { readdir, readFile, rm } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { z } from 'zod'
 import { AppError } from '../base/app-error.ts'
 import { makeFolder, syncFolder, writeFileAtomically } from '../base/atomic-file.ts'
 import type { Clock } from '../base/clock.ts'
 import { runFiles } from '../base/config.ts'
-import { ifThere } from '../base/if-there.ts'
+import { ifThere, textIfThere } from '../base/if-there.ts'
 import { Accounts } from '../hub/accounts.ts'
 import { LOCAL_ACTOR } from '../hub/audit-log.ts'
 import { checkDatabase, copyDurably, copyFolder } from '../store/backup.ts'
@@ -56,7 +56,7 @@ export async function restoreHome(options: { folder: string; home: string; clock
 }
 
 async function readReport(folder: string): Promise<z.infer<typeof REPORT>> {
-  const text = await ifThere(readFile(join(folder, BACKUP_FILE), 'utf8'))
+  const text = await textIfThere(join(folder, BACKUP_FILE))
   const report = text === null ? null : REPORT.safeParse(parsed(text))
   if (report?.success === true) return report.data
   throw new AppError(

@@ -1,11 +1,10 @@
 /** How many connections leave enough descriptors for files, git and SQLite. */
-import { readFile } from 'node:fs/promises'
-import { ifThere } from '../base/if-there.ts'
+import { textIfThere } from '../base/if-there.ts'
 import { DESCRIPTORS_RESERVED } from '../http/limits.ts'
 
 /** Null where the system does not say how many files may be open, or knows no bound. */
 export async function connectionsMax(): Promise<number | null> {
-  const text = await ifThere(readFile('/proc/self/limits', 'utf8'))
+  const text = await textIfThere('/proc/self/limits')
   const files = /^Max open files\s+(\d+)/m.exec(text ?? '')?.[1]
   return files === undefined ? null : connectionsFor(Number(files))
 }

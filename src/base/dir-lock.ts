@@ -11,7 +11,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { AppError } from './app-error.ts'
 import { makeFolder, writeFileAtomically } from './atomic-file.ts'
 import type { Clock } from './clock.ts'
-import { ifThere } from './if-there.ts'
+import { ifThere, textIfThere } from './if-there.ts'
 
 const SQLITE_BUSY = 5
 /** FULL, and IOERR, which a failed write becomes. */
@@ -44,7 +44,7 @@ export async function lockFolder(folder: string, clock: Clock): Promise<DirLock>
   const since = new Date(clock.nowMs()).toISOString()
   let unended: string | null
   try {
-    unended = (await ifThere(readFile(owner, 'utf8')))?.trim() ?? null
+    unended = (await textIfThere(owner))?.trim() ?? null
     await writeFileAtomically(owner, `${JSON.stringify({ pid: process.pid, host: hostname(), since })}\n`)
   } catch (error) {
     db.close()

@@ -1,9 +1,9 @@
 /** Reads and writes the file of one blob: segments, then their table. Knows no names and no locks. */
-import { type FileHandle, link, open, readFile, rename, rm, stat } from 'node:fs/promises'
+import { type FileHandle, link, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { systemCode } from '../base/app-error.ts'
 import { syncFolder, writeFully } from '../base/atomic-file.ts'
-import { ifThere } from '../base/if-there.ts'
+import { ifThere, textIfThere } from '../base/if-there.ts'
 import {
   decodeTrailer,
   encodeTrailer,
@@ -75,7 +75,7 @@ export async function readExactly(
 
 /** Segments of `copy` recorded as damaged, one `COPY NUMBER` a line. */
 export async function readMarks(path: string, copy: string): Promise<number[]> {
-  const text = await ifThere(readFile(path, 'utf8'))
+  const text = await textIfThere(path)
   const lines = (text ?? '').split('\n').map((line) => line.split(' '))
   return lines.filter(([of]) => of === copy).map(([, segment]) => Number(segment))
 }

@@ -2,14 +2,14 @@
  * One server's folder: made private, locked for one process, of a layout version that we know. Versions are numbers in
  * `layout-version`; a newer one is refused rather than guessed at.
  */
-import { chmod, readFile } from 'node:fs/promises'
+import { chmod } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AppError } from '../base/app-error.ts'
 import { makeFolder, sweepTemporaryFiles, writeFileAtomically } from '../base/atomic-file.ts'
 import type { Clock } from '../base/clock.ts'
 import { runFiles } from '../base/config.ts'
 import { type DirLock, lockFolder } from '../base/dir-lock.ts'
-import { ifThere } from '../base/if-there.ts'
+import { textIfThere } from '../base/if-there.ts'
 import { sizeIfThere } from './blob-file.ts'
 import { isNoSpace, spendReserve } from './space.ts'
 
@@ -61,7 +61,7 @@ async function checkLayout(path: string): Promise<void> {
     throw new AppError('usage', 'RESTORE_UNFINISHED', message)
   }
   const file = join(path, 'layout-version')
-  const text = await ifThere(readFile(file, 'utf8'))
+  const text = await textIfThere(file)
   if (text === null) return writeFileAtomically(file, `${LAYOUT_VERSION}\n`)
   const version = Number(text)
   if (Number.isInteger(version) && version >= 1 && version <= LAYOUT_VERSION) return

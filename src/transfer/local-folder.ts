@@ -3,12 +3,12 @@
  * commit, ETag and the time of both. They are written for other tools and never believed: a file counts as here when our
  * own record of what we proved still fits it (content-check.ts), else after it was hashed.
  */
-import { readFile, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { AppError } from '../base/app-error.ts'
 import { makeFolder, moveFile, writeFileAtomically } from '../base/atomic-file.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
-import { ifThere, statIfThere } from '../base/if-there.ts'
+import { statIfThere, textIfThere } from '../base/if-there.ts'
 import { ProofRecord } from './content-check.ts'
 import { checkRoom, roomFor } from './disk-room.ts'
 import { contentId } from './download-plain.ts'
@@ -134,8 +134,7 @@ export class LocalFolder implements SnapshotPlace {
     const { clock = systemClock, snapshot } = this.#options
     if (Buffer.byteLength(basename(file.path)) > NOTED_NAME_BYTES_MAX) return
     const path = await this.#folders.readyFor(join(this.#notes, 'download'), `${file.path}.metadata`)
-    const [commit, etag, time = ''] =
-      mtimeMs === null ? [] : ((await ifThere(readFile(path, 'utf8'))) ?? '').split('\n')
+    const [commit, etag, time = ''] = mtimeMs === null ? [] : ((await textIfThere(path)) ?? '').split('\n')
     const isRight = commit === snapshot.commit && etag === contentId(file)
     if (isRight && mtimeMs !== null && Number.parseFloat(time) * 1000 >= mtimeMs) return
     const seconds = (clock.nowMs() / 1000).toFixed(6)

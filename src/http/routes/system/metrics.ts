@@ -31,6 +31,10 @@ export function metricsRoutes(app: FastifyInstance, { metrics, accounts }: Measu
   metrics.gauge('nodejs_eventloop_lag_p99_seconds', `${help}, 99th percentile`, late(99))
   const memory = () => process.memoryUsage.rss()
   metrics.gauge('process_resident_memory_bytes', 'Memory of this process', memory)
+  const part = (name: 'heapUsed' | 'heapTotal' | 'external') => () => process.memoryUsage()[name]
+  metrics.gauge('nodejs_heap_size_used_bytes', 'JavaScript objects', part('heapUsed'))
+  metrics.gauge('nodejs_heap_size_total_bytes', 'Room for JavaScript objects', part('heapTotal'))
+  metrics.gauge('nodejs_external_memory_bytes', 'Buffers, outside of that room', part('external'))
   const cpu = () => (process.cpuUsage().user + process.cpuUsage().system) / 1e6
   metrics.gauge('process_cpu_seconds_total', 'Processor time of this process', cpu)
   metrics.gauge('process_uptime_seconds', 'Since this process started', () => process.uptime())
