@@ -90,7 +90,7 @@ function skew(report: DoctorReport, reply: HttpReply, clock: Clock): void {
   const theirs = Date.parse(reply.header('date') ?? '')
   if (Number.isNaN(theirs)) return
   const ms = clock.nowMs() - theirs
-  const text = `${Math.abs(ms / 1000).toFixed(0)} s ${ms < 0 ? 'behind' : 'before'} the Hub`
+  const text = `${Math.abs(ms / 1000).toFixed(0)} s ${ms < 0 ? 'behind' : 'ahead of'} the Hub`
   report.fact('clock', Math.abs(ms) < 2000 ? 'as the Hub' : text)
   const remedy = 'set the clock, by NTP if you can'
   if (Math.abs(ms) > SKEW_PROBLEM_MS) report.problem(`the clock of this machine is ${text}`, remedy)

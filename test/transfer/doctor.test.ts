@@ -77,7 +77,7 @@ test('a token that the Hub does not know, and one that others may read', async (
 test('a clock that is an hour off', async () => {
   const clock: Clock = { ...systemClock, nowMs: () => Date.now() + 3_600_000 }
   const { findings } = await examine({}, { clock })
-  expect(findings).toContainEqual(problem(/clock of this machine is 3[56]\d\d s before the Hub/, /NTP/))
+  expect(findings).toContainEqual(problem(/clock of this machine is 3[56]\d\d s ahead of the Hub/, /NTP/))
 })
 
 test('proxies and authorities that cannot be used, without the password', async () => {
