@@ -1,5 +1,6 @@
 /** The one log: JSON lines on standard error, secrets cut out, levels by `XORBIT_LOG`. */
 import pino from 'pino'
+import { redactText } from './redact.ts'
 
 export interface Log {
   debug(fields: object, message: string): void
@@ -23,11 +24,6 @@ export function createLog(level: string, destination: { write(text: string): unk
 }
 
 export const silentLog: Log = { debug: ignore, info: ignore, warn: ignore, error: ignore, child: () => silentLog }
-
-/** Cuts what looks like one of our secrets out of free text, such as an error's message or a signed URL. */
-export function redactText(text: string): string {
-  return text.replace(/\b(hf|xet)_[A-Za-z0-9._-]{8,}/g, '$1_***').replace(/([?&]s=)[\w-]{16,}/g, '$1***')
-}
 
 function ignore(): void {
   // Nothing is kept: for tests and for commands that print their own outcome.

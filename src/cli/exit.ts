@@ -1,6 +1,6 @@
 /** How a command ends: one line and an exit code for each error, a documented one for each signal. */
 import { ERROR_TABLE, EXIT_VERIFICATION_FAILED, toAppError } from '../base/error-table.ts'
-import { redactText } from '../base/log.ts'
+import { redactText } from '../base/redact.ts'
 import { findAdvice } from './advice.ts'
 import type { Io } from './output.ts'
 

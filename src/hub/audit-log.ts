@@ -5,7 +5,7 @@
  */
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite'
 import type { Clock } from '../base/clock.ts'
-import { redactText } from '../base/log.ts'
+import { redactText } from '../base/redact.ts'
 
 const TEXT_LENGTH_MAX = 500
 const FAILURE_EVERY_MS = 60_000
