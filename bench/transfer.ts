@@ -1,5 +1,5 @@
 /**
- * Push and pull of one large file over loopback: `xorbit` with the addon, `xorbit` with WebAssembly alone and
+ * Push and pull of one large file over loopback: the packed `xorbit` with the addon, `xorbit` with WebAssembly alone and
  * huggingface_hub with hf_xet, against the same server of ours, turn by turn. Measured are whole client processes (their
  * start included), what the server spent meanwhile, and how long its event loop was held. All clients keep compiled code
  * from one run to the next, and each has done a small push and pull before the first round.
@@ -11,6 +11,7 @@ import { join } from 'node:path'
 import { systemClock } from '../src/base/clock.ts'
 import { send } from '../test/farm/http-send.ts'
 import { cleanEnvironment, HubProcess, ROOT, runProgram } from '../test/farm/hub-process.ts'
+import { installPacked } from '../test/farm/packed.ts'
 import { mustEnd, sha256Of } from '../test/interop/stand.ts'
 import { hub2 } from '../test/interop/venvs.ts'
 import { type Corpus, writeCorpus } from './corpora.ts'
@@ -98,6 +99,9 @@ class Bench {
   #token = ''
   #count = 0
 
+  /** The package as users run it. */
+  #program = ''
+
   private constructor(folder: string, bin: string) {
     this.#folder = folder
     this.#bin = bin
@@ -111,6 +115,8 @@ class Bench {
   static async open(bin: string): Promise<Bench> {
     const bench = new Bench(await mkdtemp(join(tmpdir(), 'xorbit-bench-')), bin)
     try {
+      const { folder } = await installPacked(join(bench.#folder, 'app'))
+      bench.#program = join(folder, 'bin', 'xorbit.cjs')
       await bench.#hub.start()
       bench.#token = await bench.#hub.createUser('alice', 'write')
     } catch (error) {
@@ -152,7 +158,7 @@ class Bench {
 
   async #measure(client: Client, args: readonly string[]): Promise<Cost> {
     const home = join(this.#folder, `home-${this.#count++}`)
-    const program = client === PEER ? [join(this.#bin, 'hf')] : [process.execPath, join(ROOT, 'bin', 'xorbit.cjs')]
+    const program = client === PEER ? [join(this.#bin, 'hf')] : [process.execPath, this.#program]
     const env = cleanEnvironment(home, {
       HF_ENDPOINT: this.#hub.url,
       HF_TOKEN: this.#token,

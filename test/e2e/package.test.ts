@@ -1,29 +1,20 @@
 /** The package as a user gets it: what it holds, and that its library works in a program of theirs. */
-import { execFileSync } from 'node:child_process'
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { cleanEnvironment, type Finished, HubProcess, runProgram } from '../farm/hub-process.ts'
-
-const ROOT = join(import.meta.dirname, '../..')
+import { cleanEnvironment, type Finished, HubProcess, ROOT, runProgram } from '../farm/hub-process.ts'
+import { installPacked, type Packed } from '../farm/packed.ts'
 
 let folder: string
 let app: string
-let packed: string[]
+let packed: Packed
 let hub: HubProcess
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'xorbit-package-'))
-  const out = execFileSync('npm', ['pack', '--json', '--pack-destination', folder], {
-    cwd: ROOT,
-    stdio: ['ignore', 'pipe', 'ignore'],
-  }).toString()
-  const [{ filename, files }] = JSON.parse(out.slice(out.indexOf('['))) as [
-    { filename: string; files: { path: string }[] },
-  ]
-  packed = files.map(({ path }) => path)
   app = join(folder, 'app')
-  await installPacked(join(folder, filename))
+  packed = await installPacked(app)
+  await writeFile(join(app, 'package.json'), '{"name":"app","type":"module","dependencies":{"xorbit":"*"}}')
   hub = await HubProcess.start(join(folder, 'hub'))
 })
 afterAll(async () => {
@@ -31,33 +22,24 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-/** As npm would, with the dependencies that the manifest names and no others. */
-async function installPacked(tarball: string): Promise<void> {
-  const modules = join(app, 'node_modules')
-  await mkdir(join(modules, 'xorbit'), { recursive: true })
-  execFileSync('tar', ['-xzf', tarball, '--strip-components=1', '-C', join(modules, 'xorbit')])
-  const manifest = JSON.parse(await readFile(join(modules, 'xorbit', 'package.json'), 'utf8'))
-  const installed = new Set(await readdir(join(ROOT, 'node_modules')))
-  for (const name of Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies })) {
-    if (!installed.has(name.split('/')[0] as string)) continue
-    await mkdir(dirname(join(modules, name)), { recursive: true })
-    await symlink(join(ROOT, 'node_modules', name), join(modules, name))
-  }
-  await writeFile(join(app, 'package.json'), '{"name":"app","type":"module","dependencies":{"xorbit":"*"}}')
-}
-
 function run(file: string, args: readonly string[] = []): Promise<Finished> {
   const env = cleanEnvironment(folder, { HF_ENDPOINT: hub.url, HF_TOKEN: hub.adminToken })
   return runProgram(process.execPath, [file, ...args], { cwd: app, env })
 }
 
 test('what is published holds the program, its kernels and the examples, and no test or source', () => {
-  for (const path of ['bin/xorbit.cjs', 'dist/cli/main.js', 'dist/xet/kernels.wasm', 'LICENSE', 'README.md']) {
-    expect(packed).toContain(path)
+  for (const path of ['bin/xorbit.cjs', 'dist/code/main.js', 'dist/xet/kernels.wasm', 'LICENSE', 'README.md']) {
+    expect(packed.paths).toContain(path)
   }
-  expect(packed).toContain('examples/demo-chat/model.safetensors')
-  expect(packed).toContain('examples/library/transfer.mjs')
-  expect(packed.filter((path) => /^(src|test|kernels|scripts)\/|\.test\.|\.venv/.test(path))).toEqual([])
+  expect(packed.paths).toContain('examples/demo-chat/model.safetensors')
+  expect(packed.paths).toContain('examples/library/transfer.mjs')
+  expect(packed.paths.filter((path) => /^(src|test|kernels|scripts)\/|\.test\.|\.venv/.test(path))).toEqual([])
+})
+
+test('the program does the main job, with its server, threads and child processes', async () => {
+  const { code, stdout, stderr } = await run(join(packed.folder, 'bin', 'xorbit.cjs'), ['demo', '--json'])
+  expect(code, stderr).toBe(0)
+  expect(stdout.trim().split('\n').at(-1)).toContain('"event":"done"')
 })
 
 test("the library's example pushes a folder and pulls it back", async () => {
@@ -76,9 +58,9 @@ test("the library's example pushes a folder and pulls it back", async () => {
 })
 
 test('importing the library loads nothing but the words for errors', async () => {
-  const entry = await readFile(join(app, 'node_modules/xorbit/dist/app/client.js'), 'utf8')
+  const entry = await readFile(join(packed.folder, 'dist/code/client.js'), 'utf8')
   const imports = [...entry.matchAll(/^import .*from ['"]([^'"]+)['"]/gm)].map(([, from]) => from)
-  expect(imports).toEqual(['../base/app-error.js'])
+  expect(imports).toEqual([expect.stringMatching(/^\.\/app-error-[\w-]+\.js$/)])
 })
 
 const QUIET = `
