@@ -1,14 +1,15 @@
 /** `xorbit pull REF [FILE…]`. */
 import { type PullResult, pull } from '../../actions/pull.ts'
+import { collectEarly } from '../../app/collect-early.ts'
 import type { Flags, Io } from '../output.ts'
 import { Progress, progressMode } from '../progress.ts'
 import { countOf, formatBytes, formatSeconds, printable } from '../quantities.ts'
-import { keepMemoryLow } from '../short-lived-memory.ts'
 import { formatTable } from '../table.ts'
 import { countFlag, hubFlags, limitFlags, listFlag, repoFlags, textFlag } from '../transfer-flags.ts'
 
 export async function run([ref = '', ...files]: string[], flags: Flags, io: Io): Promise<void> {
   const progress = new Progress(progressMode(flags, io), io)
+  const stopCollecting = collectEarly()
   const dryRun = flags.dryRun === true
   try {
     const {
@@ -34,7 +35,6 @@ export async function run([ref = '', ...files]: string[], flags: Flags, io: Io):
       signal: io.signal,
       onProgress(event) {
         progress.on(event)
-        keepMemoryLow(event.event === 'bytes' ? event.bytes : 0)
         if (event.event === 'file') {
           const { path, bytes, fileHash, sha256 } = event.file
           io.event('file', { path, bytes, fileHash, sha256 })
@@ -54,6 +54,7 @@ export async function run([ref = '', ...files]: string[], flags: Flags, io: Io):
     )
     io.line(snapshot)
   } finally {
+    stopCollecting()
     progress.end()
   }
 }

@@ -1,14 +1,15 @@
 /** `xorbit push REPO [PATH…]`. */
 import { type PlannedFile, push } from '../../actions/push.ts'
+import { collectEarly } from '../../app/collect-early.ts'
 import type { Flags, Io } from '../output.ts'
 import { Progress, progressMode } from '../progress.ts'
 import { countOf, formatBytes, formatSeconds, printable } from '../quantities.ts'
-import { keepMemoryLow } from '../short-lived-memory.ts'
 import { formatTable } from '../table.ts'
 import { countFlag, hubFlags, limitFlags, listFlag, repoFlags, textFlag } from '../transfer-flags.ts'
 
 export async function run([repo = '', ...paths]: string[], flags: Flags, io: Io): Promise<void> {
   const progress = new Progress(progressMode(flags, io), io)
+  const stopCollecting = collectEarly()
   const dryRun = flags.dryRun === true
   try {
     const { commit, url, changed, bytes, ignored, files, seconds, plan } = await push({
@@ -26,7 +27,6 @@ export async function run([repo = '', ...paths]: string[], flags: Flags, io: Io)
       signal: io.signal,
       onProgress(event) {
         progress.on(event)
-        keepMemoryLow(event.event === 'bytes' ? event.bytes : 0)
         if (event.event !== 'file' || dryRun) return
         const { path, bytes: size, fileHash, sha256 } = event.file
         io.event('file', { path, bytes: size, fileHash, sha256 })
@@ -49,6 +49,7 @@ export async function run([repo = '', ...paths]: string[], flags: Flags, io: Io)
       io.line(url)
     }
   } finally {
+    stopCollecting()
     progress.end()
   }
 }
