@@ -6,7 +6,8 @@ import { createHash } from 'node:crypto'
 import type { FileHandle } from 'node:fs/promises'
 import { AppError } from '../base/app-error.ts'
 
-const READ_BYTES = 1024 * 1024
+/** Small enough to stay in the processor's cache while it is hashed. */
+const READ_BYTES = 256 * 1024
 
 export class FileDigest {
   readonly #file: FileHandle

@@ -18,14 +18,14 @@ function busyPool(options: { connections?: number; memoryBytes?: number }, rateO
 }
 
 test('streams are added as long as that makes the whole faster, up to the limit', () => {
-  const { pool, second } = busyPool({ connections: 12 }, (streams) => streams * 1000)
+  const { pool, second } = busyPool({ connections: 12, memoryBytes: 2 ** 30 }, (streams) => streams * 1000)
   const sizes = Array.from({ length: 8 }, second)
   expect(sizes.slice(0, 6)).toEqual([3, 4, 6, 9, 12, 12])
   expect(pool.size).toBe(12)
 })
 
 test('a stream that brings nothing is taken back', () => {
-  const { pool, second } = busyPool({ connections: 12 }, () => 5000)
+  const { pool, second } = busyPool({ connections: 12, memoryBytes: 2 ** 30 }, () => 5000)
   const sizes = Array.from({ length: 60 }, second)
   expect(Math.max(...sizes)).toBe(3)
   expect(sizes.filter((size) => size === 2).length).toBeGreaterThan(45)

@@ -9,7 +9,7 @@ import { RangeRates } from './range-rates.ts'
 
 /** What a range holds at most: blocks of its connection, a record, what waits to be written. */
 export const STREAM_BYTES = 1.5 * 1024 * 1024
-const MEMORY_BYTES = 24 * 1024 * 1024
+const MEMORY_BYTES = 16 * 1024 * 1024
 /** Of what a range collects before it is written. */
 export const WAITING_BYTES = 512 * 1024
 const STREAMS_FIRST = 2

@@ -1,11 +1,14 @@
 /** `xorbit pull REF [FILE…]`. */
 import { type PullResult, pull } from '../../actions/pull.ts'
-import { collectEarly } from '../../app/collect-early.ts'
+import { collectEarly, collectStartUp } from '../../app/collect-early.ts'
 import type { Flags, Io } from '../output.ts'
 import { Progress, progressMode } from '../progress.ts'
 import { countOf, formatBytes, formatSeconds, printable } from '../quantities.ts'
 import { formatTable } from '../table.ts'
 import { countFlag, hubFlags, limitFlags, listFlag, repoFlags, textFlag } from '../transfer-flags.ts'
+
+/** A pull of so much takes long enough for its memory to matter. */
+const LARGE_BYTES = 64e6
 
 export async function run([ref = '', ...files]: string[], flags: Flags, io: Io): Promise<void> {
   const progress = new Progress(progressMode(flags, io), io)
@@ -35,6 +38,7 @@ export async function run([ref = '', ...files]: string[], flags: Flags, io: Io):
       signal: io.signal,
       onProgress(event) {
         progress.on(event)
+        if (event.event === 'plan' && event.bytes >= LARGE_BYTES) collectStartUp()
         if (event.event === 'file') {
           const { path, bytes, fileHash, sha256 } = event.file
           io.event('file', { path, bytes, fileHash, sha256 })
