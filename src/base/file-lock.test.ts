@@ -37,6 +37,19 @@ test('one at a time, among processes, and free again after a release', async () 
   if (typeof again !== 'string') await again.release()
 })
 
+test('a wait ends with its signal, and leaves the lock to who has it', async () => {
+  const path = join(folder, 'b.lock')
+  const other = await holder(path)
+  const stop = new AbortController()
+  const waiting = lockFile(path, { waitMs: 20_000, signal: stop.signal })
+  setTimeout(() => stop.abort(new Error('Ctrl-C')), 100)
+  const begun = performance.now()
+  await expect(waiting).rejects.toThrow()
+  expect(performance.now() - begun).toBeLessThan(5_000)
+  expect(await lockFile(path)).toBe('held')
+  other.stdin?.end()
+})
+
 test('follows no planted link, and makes nothing when it may not', async () => {
   await writeFile(join(folder, 'target'), 'precious')
   await symlink(join(folder, 'target'), join(folder, 'planted.lock'))

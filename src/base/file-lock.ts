@@ -21,6 +21,8 @@ export interface FileLockOptions {
   readonly waitMs?: number
   /** Make the file when there is none; else a missing file is a lock that nobody holds, and `unavailable`. */
   readonly create?: boolean
+  /** Ends the wait. */
+  readonly signal?: AbortSignal | undefined
 }
 
 const RETRY_MS = 50
@@ -30,7 +32,7 @@ const EXIT_HELD = 1
 const CHILD_FD = 3
 
 export async function lockFile(path: string, options: FileLockOptions = {}): Promise<FileLock | LockFailure> {
-  const { waitMs = 0, create = true } = options
+  const { waitMs = 0, create = true, signal } = options
   const file = await openLock(path, create)
   if (file === null) return 'unavailable'
   const endMs = systemClock.monotonicMs() + waitMs
@@ -39,7 +41,7 @@ export async function lockFile(path: string, options: FileLockOptions = {}): Pro
     for (;;) {
       outcome = await tryLock(file)
       if (outcome !== 'held' || systemClock.monotonicMs() >= endMs) break
-      await systemClock.sleep(RETRY_MS)
+      await systemClock.sleep(RETRY_MS, signal)
     }
   } finally {
     if (outcome !== 'ours') await file.close()

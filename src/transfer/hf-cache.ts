@@ -139,7 +139,7 @@ class CachePlace implements AdoptingPlace {
   }
 
   async begin(): Promise<void> {
-    const { cache, shared, links = true } = this.#options
+    const { cache, shared, links = true, signal } = this.#options
     await makeFolder(cache)
     // Files come into these folders by many ways: none may lead elsewhere.
     for (const name of ['blobs', 'refs', 'trees', `snapshots/${this.#snapshot.commit}`]) {
@@ -151,7 +151,7 @@ class CachePlace implements AdoptingPlace {
     await this.#folders.make(blobs)
     for (const name of await readdir(blobs)) this.#blobs.add(name)
     this.#links = links && (await takesLinks(blobs))
-    this.#shared = shared && this.#links ? await SharedBlobs.open(cache, this.#folders) : null
+    this.#shared = shared && this.#links ? await SharedBlobs.open(cache, this.#folders, signal) : null
     this.#proofs = await this.#loadProofs()
     await this.#parts.sweep()
     await writeTreeFile(this.#folder, this.#snapshot.commit, this.#snapshot.files)

@@ -22,16 +22,19 @@ export class SharedBlobs {
   readonly #cache: string
   readonly #folder: string
   readonly #folders: TouchedFolders
+  /** Ends what waits for other processes. */
+  readonly #signal: AbortSignal | undefined
 
-  private constructor(cache: string, folders: TouchedFolders) {
+  private constructor(cache: string, folders: TouchedFolders, signal: AbortSignal | undefined) {
     this.#cache = cache
     this.#folders = folders
+    this.#signal = signal
     this.#folder = join(cache, 'blobs')
   }
 
   /** Null when the folder exists and was not made by the tools that share this layout. */
-  static async open(cache: string, folders: TouchedFolders): Promise<SharedBlobs | null> {
-    const store = new SharedBlobs(cache, folders)
+  static async open(cache: string, folders: TouchedFolders, signal?: AbortSignal): Promise<SharedBlobs | null> {
+    const store = new SharedBlobs(cache, folders, signal)
     await makeFolder(store.#folder)
     const marker = join(store.#folder, MARKER)
     const text = await textIfThere(marker)
@@ -51,7 +54,7 @@ export class SharedBlobs {
     const path = this.path(xetHash)
     await this.#folders.make(dirname(path))
     await chmod(temp, await this.#mode())
-    await locked(path, async () => {
+    await this.#locked(path, async () => {
       await this.#folders.nameFile(temp, path)
       await this.#refer(path, blob)
     })
@@ -60,7 +63,7 @@ export class SharedBlobs {
   /** Makes `blob` (of a repository in this cache) a link to the stored file; false when it has just been removed. */
   async link(xetHash: string, blob: string): Promise<boolean> {
     const path = this.path(xetHash)
-    return locked(path, async () => {
+    return this.#locked(path, async () => {
       await this.#refer(path, blob)
       if ((await statIfThere(path)) !== null) return true
       await rm(blob, { force: true })
@@ -84,20 +87,20 @@ export class SharedBlobs {
     }
   }
 
+  /** Under the lock that whoever removes shared blobs takes; without it where there is none to be had. */
+  async #locked<T>(path: string, task: () => Promise<T>): Promise<T> {
+    const lock = await lockFile(`${path}.lock`, { waitMs: LOCK_WAIT_MS, signal: this.#signal })
+    try {
+      return await task()
+    } finally {
+      if (typeof lock !== 'string') await lock.release()
+    }
+  }
+
   /** Readable for those who can enter the cache, writable for nobody. */
   async #mode(): Promise<number> {
     const { mode } = await lstat(this.#cache)
     return 0o400 | (mode & 0o010 ? 0o040 : 0) | (mode & 0o001 ? 0o004 : 0)
-  }
-}
-
-/** Under the lock that whoever removes shared blobs takes; without it where there is none to be had. */
-async function locked<T>(path: string, task: () => Promise<T>): Promise<T> {
-  const lock = await lockFile(`${path}.lock`, { waitMs: LOCK_WAIT_MS })
-  try {
-    return await task()
-  } finally {
-    if (typeof lock !== 'string') await lock.release()
   }
 }
 
