@@ -4,6 +4,10 @@ import type { Holdings, Xorb } from './holdings.ts'
 import type { Pacer } from './pacer.ts'
 import { TermReader } from './read-term.ts'
 import { BATCH_BYTES, BATCH_RECORDS_MAX, type Sha256Pass } from './record-work.ts'
+import { copyIn, sharedBytes } from './shared-memory.ts'
+
+/** Copying so many bytes costs more than a message to a thread. */
+const LONG_BYTES = 128 * 1024
 
 export interface HashFileOptions {
   readonly pacer: Pacer
@@ -18,15 +22,14 @@ export async function hashFile(
   entry: FileEntry,
   { pacer, getXorb, onBytes }: HashFileOptions,
 ): Promise<string> {
-  const reader = new TermReader({ blobs, work })
+  const reader = new TermReader({ blobs, work }, BATCH_BYTES)
   const pass = work.openSha256()
   try {
     const batch = new RecordGatherer(pass)
     for (const term of entry.terms()) {
       const xorb = await getXorb(term)
-      for await (const { records, isShared } of reader.readRecords(xorb, term)) {
-        if (isShared) await batch.add(records, term.end - term.start)
-        else await batch.pass(records)
+      for await (const { records, count } of reader.readRecords(xorb, term)) {
+        await batch.add(records, count)
         if (pacer.isDue) await pacer.pause()
       }
       onBytes?.(term.plainLength)
@@ -38,10 +41,10 @@ export async function hashFile(
   }
 }
 
-/** Copies records that belong to others together; large ones of our own go on as they are. */
+/** Copies short runs of records together; long ones go on as they are. */
 class RecordGatherer {
   readonly #pass: Sha256Pass
-  #memory = new Uint8Array(BATCH_BYTES)
+  readonly #memory = sharedBytes(BATCH_BYTES)
   #length = 0
   #count = 0
 
@@ -50,22 +53,19 @@ class RecordGatherer {
   }
 
   async add(records: Uint8Array, count: number): Promise<void> {
-    if (this.#length + records.length > BATCH_BYTES || this.#count + count > BATCH_RECORDS_MAX) await this.flush()
-    if (records.length > BATCH_BYTES) return this.#pass.add(records.slice())
-    this.#memory.set(records, this.#length)
+    const isLong = records.length > LONG_BYTES
+    if (isLong || this.#length + records.length > BATCH_BYTES || this.#count + count > BATCH_RECORDS_MAX) {
+      await this.flush()
+    }
+    if (isLong) return this.#pass.add(records)
+    copyIn(this.#memory, records, this.#length)
     this.#length += records.length
     this.#count += count
-  }
-
-  async pass(records: Uint8Array): Promise<void> {
-    await this.flush()
-    await this.#pass.add(records)
   }
 
   async flush(): Promise<void> {
     if (this.#length === 0) return
     const batch = this.#memory.subarray(0, this.#length)
-    this.#memory = new Uint8Array(BATCH_BYTES)
     this.#length = 0
     this.#count = 0
     await this.#pass.add(batch)

@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto'
 import { AppError } from '../base/app-error.ts'
-import type { BlobKey } from '../store/blob-store.ts'
+import type { BlobKey, SegmentRun } from '../store/blob-store.ts'
 import { chunksOf } from '../xet/file-chunker.ts'
 import { type ChunkHash, chunkHash, type FileHash, hashBytes, verificationHash, type XorbHash } from '../xet/hash.ts'
 import { MerkleFold } from '../xet/merkle.ts'
@@ -16,6 +16,7 @@ import { acceptShard } from './accept-shard.ts'
 import type { IngestOptions } from './cas-files.ts'
 import type { Holdings } from './holdings.ts'
 import { Pacer } from './pacer.ts'
+import { BATCH_BYTES } from './record-work.ts'
 import { xorbName } from './rights.ts'
 
 /** Resolves to the file's hash when all of it is durable and leased to `account`. */
@@ -106,7 +107,7 @@ class Packer {
     const key: BlobKey = { kind: 'xorb', name: hash }
     const pin = this.#holdings.pins.hold(xorbName(hash))
     try {
-      await this.#holdings.blobs.put(key, recordsOf(body, recordEnds))
+      await this.#holdings.blobs.put(key, runsOf(body, recordEnds))
       await this.#holdings.catalog.write({
         records: [{ kind: 'xorb', key: hash, value: chunks.packed }],
         leases: this.#holdings.leasesFor(this.#account, [xorbName(hash)]),
@@ -119,11 +120,16 @@ class Packer {
   }
 }
 
-async function* recordsOf(body: Uint8Array, ends: Uint32Array): AsyncIterable<Uint8Array> {
+/** Some hundred KiB at a time: a run is written at once. */
+async function* runsOf(body: Uint8Array, ends: Uint32Array): AsyncIterable<SegmentRun> {
   let start = 0
+  let runEnds: number[] = []
   for (const end of ends) {
-    yield body.subarray(start, end)
+    runEnds.push(end - start)
+    if (end - start < BATCH_BYTES && end < body.length) continue
+    yield { bytes: body.subarray(start, end), ends: runEnds }
     start = end
+    runEnds = []
   }
 }
 

@@ -1,20 +1,22 @@
 /**
- * RecordWork by threads. Bytes are handed over and given back, never copied. A thread has few tasks at a time, further
- * ones wait in order. A thread that ends fails what it was doing, kind `busy`, and is replaced; the others go on.
+ * RecordWork by threads, on shared memory: bytes that moved to a thread and back would count as new ones each time, and
+ * have V8 collect its whole heap for every few dozen. A thread has few tasks at a time, further ones wait in order. A
+ * thread that ends fails what it was doing, kind `busy`, and is replaced; the others go on.
  */
 import { once } from 'node:events'
 import type { MessagePort, Worker } from 'node:worker_threads'
 import { AppError, type ErrorKind } from '../base/app-error.ts'
 import type { Log } from '../base/log.ts'
 import { Semaphore } from '../base/semaphore.ts'
-import type { DecodedRecords, HashedRecords, RecordWork, Sha256Pass } from './record-work.ts'
+import type { DecodedRecords, RecordWork, Sha256Pass } from './record-work.ts'
+import { copyIn, sharedBytes } from './shared-memory.ts'
 
 /** One runs, the others are there when it ends. */
 const TASKS_PER_THREAD = 4
 
 export type Task =
-  | { readonly verb: 'hash'; readonly records: Uint8Array<ArrayBuffer>; readonly firstIndex: number }
-  | { readonly verb: 'decode'; readonly records: Uint8Array<ArrayBuffer>; readonly pairs: Uint8Array }
+  | { readonly verb: 'hash'; readonly records: Uint8Array; readonly firstIndex: number }
+  | { readonly verb: 'decode'; readonly records: Uint8Array; readonly pairs: Uint8Array }
   | { readonly verb: 'sha256'; readonly pass: number; readonly records: Uint8Array }
   | { readonly verb: 'digest' | 'forget'; readonly pass: number }
 
@@ -62,23 +64,23 @@ export class RecordThreads implements RecordWork {
     for (let i = 0; i < options.count; i++) this.#threads.push(this.#startThread())
   }
 
-  hash(records: Uint8Array<ArrayBuffer>, firstIndex: number): Promise<HashedRecords> {
-    const task = { verb: 'hash', records, firstIndex } as const
-    return this.#turns.run(() => this.#leastBusy().ask(task, records)) as Promise<HashedRecords>
+  hash(records: Uint8Array, firstIndex: number): Promise<Uint8Array> {
+    const task = { verb: 'hash', records: shared(records), firstIndex } as const
+    return this.#turns.run(() => this.#leastBusy().ask(task)) as Promise<Uint8Array>
   }
 
-  decode(records: Uint8Array<ArrayBuffer>, pairs: Uint8Array): Promise<DecodedRecords> {
-    const task = { verb: 'decode', records, pairs } as const
-    return this.#turns.run(() => this.#leastBusy().ask(task, records)) as Promise<DecodedRecords>
+  decode(records: Uint8Array, pairs: Uint8Array): Promise<DecodedRecords> {
+    const task = { verb: 'decode', records: shared(records), pairs } as const
+    return this.#turns.run(() => this.#leastBusy().ask(task)) as Promise<DecodedRecords>
   }
 
   openSha256(): Sha256Pass {
     // The state of a pass lies in its thread.
     const thread = this.#leastBusy()
     const pass = this.#passes++
-    const ask = (task: Task, moved?: Uint8Array) => this.#turns.run(() => thread.ask(task, moved))
+    const ask = (task: Task) => this.#turns.run(() => thread.ask(task))
     return {
-      add: (records) => ask({ verb: 'sha256', pass, records }, records) as Promise<void>,
+      add: (records) => ask({ verb: 'sha256', pass, records: shared(records) }) as Promise<void>,
       digest: () => ask({ verb: 'digest', pass }) as Promise<string>,
       close: () => thread.tell({ verb: 'forget', pass }),
     }
@@ -139,15 +141,11 @@ class Thread {
     return this.#waiting.size
   }
 
-  /** `moved` belongs to the thread from here on. */
-  ask(task: Task, moved?: Uint8Array): Promise<unknown> {
+  ask(task: Task): Promise<unknown> {
     if (this.#lost !== null) return Promise.reject(this.#lost)
     return new Promise((resolve, reject) => {
       const id = this.#ids++
-      this.#worker.postMessage(
-        { id, task } satisfies TaskMessage,
-        moved === undefined ? [] : [moved.buffer as ArrayBuffer],
-      )
+      this.#worker.postMessage({ id, task } satisfies TaskMessage)
       this.#waiting.set(id, { resolve, reject })
     })
   }
@@ -170,6 +168,14 @@ class Thread {
     if (error === undefined) waiting?.resolve(value)
     else waiting?.reject(errorOf(error))
   }
+}
+
+/** A message would copy the whole memory that other bytes are a part of. */
+function shared(bytes: Uint8Array): Uint8Array {
+  if (bytes.buffer instanceof SharedArrayBuffer) return bytes
+  const copy = sharedBytes(bytes.length)
+  copyIn(copy, bytes, 0)
+  return copy
 }
 
 function errorOf({ kind, code, message, data }: WireError): Error {

@@ -2,8 +2,9 @@
  * The work that touches every byte of stored records: decoding, BLAKE3 of chunks, SHA-256 of files. An interface, so that
  * a server has it done by threads (record-threads.ts) while its own thread answers; this driver does it where it is called.
  *
- * Records are whole ones, one behind the other, some hundred KiB at a time. Whoever hands bytes over does not touch them
- * again: they may move to another thread. Answers say what the bytes are; what they must be, the caller compares.
+ * Records are whole ones, one behind the other, some hundred KiB at a time, and lent until the answer comes. Threads see
+ * shared memory as it is and get a copy of any other. Answers say what the bytes are; what they must be, the caller
+ * compares.
  */
 import { createHash, type Hash } from 'node:crypto'
 import { AppError } from '../base/app-error.ts'
@@ -11,20 +12,13 @@ import { CHUNK_HEADER_BYTES, HASH_BYTES, PAIR_BYTES } from '../xet/constants.ts'
 import { chunkHash, hashBytes } from '../xet/hash.ts'
 import { decodeRecord, parseRecordHeader } from '../xet/xorb-reader.ts'
 
-/** What callers put into one batch, about. */
-export const BATCH_BYTES = 512 * 1024
+/** What callers put into one batch, about: to wake a thread, and be woken by it, takes as long as hashing 64 KiB. */
+export const BATCH_BYTES = 1024 * 1024
 /** Decoding thousands of tiny records takes long however few their bytes are. */
 export const BATCH_RECORDS_MAX = 1024
 
 /** Plain bytes are hashed or copied before the next record is decoded. */
 const LENT = { isLent: true }
-
-export interface HashedRecords {
-  /** The bytes that were given. */
-  readonly records: Uint8Array
-  /** Hash and plain length of each chunk, packed as in chunk-list.ts. */
-  readonly pairs: Uint8Array
-}
 
 export interface DecodedRecords {
   /** Of the records before the first bad one. */
@@ -43,16 +37,19 @@ export interface Sha256Pass {
 }
 
 export interface RecordWork {
-  /** Throws kind `integrity` or `unsupported` for a record that cannot be decoded; `firstIndex` is for its message. */
-  hash(records: Uint8Array<ArrayBuffer>, firstIndex: number): Promise<HashedRecords>
+  /**
+   * Hash and plain length of each chunk, packed as in chunk-list.ts. Throws kind `integrity` or `unsupported` for a record
+   * that cannot be decoded; `firstIndex` is for its message.
+   */
+  hash(records: Uint8Array, firstIndex: number): Promise<Uint8Array>
   /** `pairs` say what the chunks are. */
-  decode(records: Uint8Array<ArrayBuffer>, pairs: Uint8Array): Promise<DecodedRecords>
+  decode(records: Uint8Array, pairs: Uint8Array): Promise<DecodedRecords>
   openSha256(): Sha256Pass
   close(): Promise<void>
 }
 
 export const inlineRecordWork: RecordWork = {
-  hash: async (records, firstIndex) => ({ records, pairs: hashRecords(records, firstIndex) }),
+  hash: async (records, firstIndex) => hashRecords(records, firstIndex),
   decode: async (records, pairs) => decodeRecords(records, pairs),
   openSha256() {
     const sha256 = createHash('sha256')

@@ -1,4 +1,4 @@
-/** The thread's side of record-threads.ts: takes tasks from its port, one after the other, and gives the bytes back. */
+/** The thread's side of record-threads.ts: takes tasks from its port, one after the other. */
 import { createHash, type Hash } from 'node:crypto'
 import { AppError } from '../base/app-error.ts'
 import type { Answer, RecordPort, Task, TaskMessage, WireError } from './record-threads.ts'
@@ -24,9 +24,8 @@ export function serveRecordWork(port: RecordPort): void {
 function run(task: Task, passes: Map<number, Hash>): Done {
   switch (task.verb) {
     case 'hash': {
-      const { records, firstIndex } = task
-      const pairs = hashRecords(records, firstIndex)
-      return { value: { records, pairs }, moved: [records.buffer, pairs.buffer] }
+      const pairs = hashRecords(task.records, task.firstIndex)
+      return { value: pairs, moved: [pairs.buffer] }
     }
     case 'decode': {
       const decoded = decodeRecords(task.records, task.pairs)

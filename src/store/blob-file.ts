@@ -4,6 +4,7 @@ import { dirname } from 'node:path'
 import { systemCode } from '../base/app-error.ts'
 import { syncFolder, writeFully } from '../base/atomic-file.ts'
 import { ifThere, textIfThere } from '../base/if-there.ts'
+import { runOf, type SegmentRun } from './blob-store.ts'
 import {
   decodeTrailer,
   encodeTrailer,
@@ -13,33 +14,26 @@ import {
   trailerLength,
 } from './segment-table.ts'
 
-const WRITE_BYTES = 1 << 19
 /** Said where a file can have one name only, or no more of them. */
 const NO_LINKS: readonly string[] = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']
 
 /** Writes a new file at `path` and syncs it by `sync`; `onLength` sees how long the segments are so far. */
 export async function writeBlobFile(
   path: string,
-  segments: AsyncIterable<Uint8Array>,
+  segments: AsyncIterable<Uint8Array | SegmentRun>,
   onLength: (length: number) => void,
   sync: (file: FileHandle) => Promise<void> = (file) => file.sync(),
 ): Promise<void> {
   const file = await open(path, 'wx')
   try {
     const table = new SegmentTableBuilder()
-    let waiting: Uint8Array[] = []
-    let waitingBytes = 0
-    for await (const segment of segments) {
-      table.add(segment)
+    for await (const piece of segments) {
+      const run = runOf(piece)
+      table.addRun(run)
       onLength(table.length)
-      waiting.push(segment)
-      waitingBytes += segment.length
-      if (waitingBytes < WRITE_BYTES) continue
-      await writeFully(file, Buffer.concat(waiting, waitingBytes))
-      waiting = []
-      waitingBytes = 0
+      await writeFully(file, run.bytes)
     }
-    await writeFully(file, Buffer.concat([...waiting, encodeTrailer(table.finish())]))
+    await writeFully(file, encodeTrailer(table.finish()))
     await sync(file)
   } finally {
     await file.close()

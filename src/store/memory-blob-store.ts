@@ -15,6 +15,8 @@ import {
   type OnDamage,
   type OpenOptions,
   type PutOutcome,
+  runOf,
+  type SegmentRun,
 } from './blob-store.ts'
 import { type SegmentTable, SegmentTableBuilder, segmentStart } from './segment-table.ts'
 
@@ -33,17 +35,18 @@ export class MemoryBlobStore implements BlobStore {
     this.#onDamage = options.onDamage
   }
 
-  async put(key: BlobKey, segments: AsyncIterable<Uint8Array>): Promise<PutOutcome> {
+  async put(key: BlobKey, segments: AsyncIterable<Uint8Array | SegmentRun>): Promise<PutOutcome> {
     checkBlobKey(key)
     await this.restore(key)
     const needed = !isWhole(this.#blobs.get(idOf(key)))
     const builder = new SegmentTableBuilder()
     const parts: Uint8Array[] = []
-    for await (const segment of segments) {
+    for await (const piece of segments) {
       if (!needed) continue
-      builder.add(segment)
+      const run = runOf(piece)
+      builder.addRun(run)
       checkBlobLength(key, builder.length)
-      parts.push(segment.slice())
+      parts.push(new Uint8Array(run.bytes))
     }
     const now = this.#blobs.get(idOf(key))
     if (now !== undefined && isWhole(now)) return { inserted: false, info: infoOf(now) }

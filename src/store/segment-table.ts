@@ -11,6 +11,7 @@
  * | 8 | `XORBBLOB` |
  */
 import { crc32 } from 'node:zlib'
+import type { SegmentRun } from './blob-store.ts'
 
 export interface SegmentTable {
   readonly ends: Uint32Array
@@ -39,6 +40,14 @@ export class SegmentTableBuilder {
     this.#length += segment.length
     this.#ends.push(this.#length)
     this.#crcs.push(crc32(segment))
+  }
+
+  addRun({ bytes, ends }: SegmentRun): void {
+    let start = 0
+    for (const end of ends) {
+      this.add(bytes.subarray(start, end))
+      start = end
+    }
   }
 
   finish(): SegmentTable {

@@ -14,6 +14,7 @@ export interface StoreUnderTest {
 export function blobStoreSuite(name: string, create: (onDamage?: OnDamage) => Promise<StoreUnderTest>): void {
   describe(name, () => {
     wholeBlobs(create)
+    lentMemory(create)
     repeatedPuts(create)
     damagedBlobs(create)
     trashedBlobs(create)
@@ -74,25 +75,6 @@ function wholeBlobs(create: Create): void {
     expect(await readAll(store.open(keyOf('empty')))).toHaveLength(0)
   })
 
-  test('lent pieces, each looked at before the next is asked for, are the same bytes; kept, they are not', async () => {
-    const { store } = await create()
-    const key = keyOf('lent')
-    const segments = Array.from({ length: 40 }, (_, i) => Buffer.alloc(100_000, i + 1))
-    await store.put(key, segmentsOf(...segments))
-    const whole = Buffer.concat(segments)
-    for (const range of [undefined, { start: 150_001, end: 3_900_007 }]) {
-      const copied: Buffer[] = []
-      const kept: Uint8Array[] = []
-      for await (const piece of store.open(key, range, { isLent: true })) {
-        copied.push(Buffer.from(piece))
-        kept.push(piece)
-      }
-      const expected = range === undefined ? whole : whole.subarray(range.start, range.end)
-      expect(Buffer.concat(copied).equals(expected)).toBe(true)
-      expect(Buffer.concat(kept).equals(expected)).toBe(false)
-    }
-  })
-
   test('yields pieces that end where segments end', async () => {
     const { store } = await create()
     const { info } = await store.put(
@@ -117,6 +99,46 @@ function wholeBlobs(create: Create): void {
     expect(await store.find(keyOf('failing'))).toBeNull()
     expect(await store.has(keyOf('failing'))).toBe(false)
     expect((await store.put(keyOf('failing'), segmentsOf('good'))).inserted).toBe(true)
+  })
+}
+
+function lentMemory(create: Create): void {
+  test('runs of segments out of one memory are stored as the same segments one by one are', async () => {
+    const { store } = await create()
+    const segments = Array.from({ length: 9 }, (_, i) => Buffer.alloc(1 + i * 700, i + 1))
+    const { info } = await store.put(keyOf('one by one'), segmentsOf(...segments))
+    async function* runs() {
+      const memory = Buffer.alloc(20_000)
+      for (const [from, to] of [[0, 4] as const, [4, 5] as const, [5, 9] as const]) {
+        const run = segments.slice(from, to)
+        const bytes = memory.subarray(0, Buffer.concat(run).copy(memory))
+        yield { bytes, ends: run.map((_, i) => Buffer.concat(run.slice(0, i + 1)).length) }
+        memory.fill(0xff)
+      }
+    }
+    const stored = await store.put(keyOf('in runs'), runs())
+    expect([...stored.info.ends]).toEqual([...info.ends])
+    expect(stored.info.copy).toBe(info.copy)
+    expect(await readAll(store.open(keyOf('in runs')))).toEqual(Buffer.concat(segments))
+  })
+
+  test('lent pieces, each looked at before the next is asked for, are the same bytes; kept, they are not', async () => {
+    const { store } = await create()
+    const key = keyOf('lent')
+    const segments = Array.from({ length: 40 }, (_, i) => Buffer.alloc(100_000, i + 1))
+    await store.put(key, segmentsOf(...segments))
+    const whole = Buffer.concat(segments)
+    for (const range of [undefined, { start: 150_001, end: 3_900_007 }]) {
+      const copied: Buffer[] = []
+      const kept: Uint8Array[] = []
+      for await (const piece of store.open(key, range, { isLent: true })) {
+        copied.push(Buffer.from(piece))
+        kept.push(piece)
+      }
+      const expected = range === undefined ? whole : whole.subarray(range.start, range.end)
+      expect(Buffer.concat(copied).equals(expected)).toBe(true)
+      expect(Buffer.concat(kept).equals(expected)).toBe(false)
+    }
   })
 }
 
