@@ -19,7 +19,7 @@ type Collect = (options: { readonly type: 'minor' | 'major'; readonly flavor?: '
 export interface CollectEarlyOptions {
   /** The whole heap is collected when it, or what it holds outside, grew by so much since the last time. */
   readonly wholeEvery?: number
-  /** The young generation grows no more from here on; for good, also after the returned function is called. */
+  /** From here on the young generation grows no more, also after the returned function is called. */
   readonly youngBytes?: number
 }
 
@@ -30,12 +30,12 @@ export function collectEarly({ wholeEvery = Number.POSITIVE_INFINITY, youngBytes
   const collect = findCollect()
   let floor = heapSizes().outside
   let wholeFloor = heapSizes().all
-  let youngMax = youngBytes ?? Number.POSITIVE_INFINITY
+  let mayGrow = true
   const timer = setInterval(() => {
     const { outside, all } = heapSizes()
-    if (youngMax < Number.POSITIVE_INFINITY && bytesOfYoung() >= youngMax) {
-      setFlagsFromString('--semi-space-growth-factor=1')
-      youngMax = Number.POSITIVE_INFINITY
+    if (youngBytes !== undefined && bytesOfYoung() < youngBytes !== mayGrow) {
+      mayGrow = !mayGrow
+      setFlagsFromString(`--semi-space-growth-factor=${mayGrow ? 2 : 1}`)
     }
     if (all - wholeFloor >= wholeEvery) {
       collect({ type: 'major' })

@@ -57,7 +57,9 @@ export async function downloadXetFile(job: XetDownload): Promise<string> {
       job.onBytes(bytes)
     }
     try {
-      return await new Attempt({ ...job, onBytes, ranges: attempt === 1 ? job.ranges : undefined }).run()
+      if (attempt === 1) return await new Attempt({ ...job, onBytes }, job.journal !== null).run()
+      // Chunk by chunk, so that it can be said what is wrong.
+      return await new Attempt({ ...job, onBytes, ranges: undefined }, true).run()
     } catch (error) {
       if (attempt === 2 || !(error instanceof AppError) || error.kind !== 'integrity') throw error
       job.onBytes(-written)
@@ -79,22 +81,24 @@ interface Memory {
 
 class Attempt {
   readonly #job: XetDownload
+  readonly #asksList: boolean
   readonly #stop = new AbortController()
   /** Of ranges that other files may want. */
   readonly #collectors: RangeCollector[] = []
 
-  constructor(job: XetDownload) {
+  constructor(job: XetDownload, asksList: boolean) {
     this.#job = job
+    this.#asksList = asksList
   }
 
   async run(): Promise<string> {
-    const { cas, claim, file, journal, signal } = this.#job
+    const { cas, claim, file, signal } = this.#job
     const onAbort = () => this.#stop.abort(cancelled(signal?.reason))
     if (signal?.aborted) onAbort()
     signal?.addEventListener('abort', onAbort)
     try {
       if ((await file.stat()).size > claim.size) await file.truncate(claim.size)
-      const sha256 = await this.#fetchAll(journal === null ? null : await cas.findChunkList(claim.hash, claim.size))
+      const sha256 = await this.#fetchAll(this.#asksList ? await cas.findChunkList(claim.hash, claim.size) : null)
       for (const collector of this.#collectors) collector.keep()
       return sha256
     } finally {

@@ -13,7 +13,8 @@ const BLOCK_BYTES = 8 * 1024 * 1024
 const HEAD_BYTES = CHUNK_PLAIN_BYTES_MAX
 
 const SPARE_STEP_BYTES = 256 * 1024
-const SPARE_BYTES_MAX = 16 * 1024 * 1024
+/** The two blocks of one large file. */
+const SPARE_BYTES_MAX = 17 * 1024 * 1024
 
 /**
  * Memory of files that were read, for the next ones. A buffer that lives as long as a file is read outlives V8's young
