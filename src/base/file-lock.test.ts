@@ -57,11 +57,13 @@ test('follows no planted link, and makes nothing when it may not', async () => {
   expect(await lockFile(join(folder, 'none.lock'), { create: false })).toBe('unavailable')
 })
 
-test('no program is started for a lock that is free', async () => {
+test('no program is started for a lock', async () => {
   vi.stubEnv('PATH', join(folder, 'nothing-here'))
-  const lock = await lockFile(join(folder, 'c.lock'))
-  vi.unstubAllEnvs()
+  const path = join(folder, 'c.lock')
+  const lock = await lockFile(path)
   if (typeof lock === 'string') throw new Error(lock)
-  expect(await lockFile(join(folder, 'c.lock'))).toBe('held')
+  expect(await lockFile(path)).toBe('held')
   await lock.release()
+  expect(await lockFile(path)).toHaveProperty('release')
+  vi.unstubAllEnvs()
 })

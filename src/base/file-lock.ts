@@ -1,7 +1,7 @@
 /**
  * The advisory lock that other programs take with flock(2), such as Python's filelock. It belongs to the opening of the
- * file, and stays with us until we close it or end. Where the call (flock.ts) is not to be had, or did not lock, the
- * system's `flock` command tries with the file that we opened and hand to it, and says whether another process has it.
+ * file, and stays with us until we close it or end. Where the call (flock.ts) is not to be had, the system's `flock`
+ * command makes it, for the file that we opened and hand to it.
  */
 import { spawn } from 'node:child_process'
 import { constants } from 'node:fs'
@@ -62,7 +62,7 @@ async function openLock(path: string, create: boolean): Promise<FileHandle | nul
 }
 
 async function tryLock(file: FileHandle): Promise<'ours' | LockFailure> {
-  return (await tryFlock(file.fd)) ? 'ours' : lockByCommand(file)
+  return (await tryFlock(file.fd)) ?? lockByCommand(file)
 }
 
 function lockByCommand(file: FileHandle): Promise<'ours' | LockFailure> {

@@ -3,38 +3,54 @@
  * files is no time at all, where a program started for each would be minutes.
  */
 import { createRequire } from 'node:module'
+import { constants } from 'node:os'
 
 /** Not waiting: LOCK_EX | LOCK_NB. */
 const EXCLUSIVE_NOW = 2 | 4
 const LIBC_NAMES: Readonly<Record<string, string>> = { linux: 'libc.so.6', darwin: 'libSystem.B.dylib' }
 
-type Flock = { async(fd: number, operation: number, done: (error: unknown, result: number) => void): void }
+interface FlockCall {
+  (fd: number, operation: number): number
+  async(fd: number, operation: number, done: (error: unknown, result: number) => void): void
+}
 
 /** As much of koffi as is used. */
 interface Koffi {
-  load(path: string): { func(signature: string): Flock }
+  load(path: string): { func(signature: string): FlockCall }
+  errno(): number
+}
+
+interface Native {
+  readonly flock: FlockCall
+  readonly errno: () => number
 }
 
 /** Undefined before it was looked for; null where there is none. */
-let call: Flock | null | undefined
+let native: Native | null | undefined
 
-/** Whether the open file is locked now. False also says that nobody can tell. */
-export function tryFlock(fd: number): Promise<boolean> {
-  call ??= findFlock()
-  const flock = call
-  if (flock === null) return Promise.resolve(false)
-  // Beside the event loop: a file may lie on another machine that does not answer.
-  return new Promise((resolve) => {
-    flock.async(fd, EXCLUSIVE_NOW, (error, result) => resolve(error === null && result === 0))
-  })
+export function hasFlock(): boolean {
+  native ??= findNative()
+  return native !== null
 }
 
-function findFlock(): Flock | null {
+/** Locks the open file unless another has it; null where this process cannot call flock(2). */
+export async function tryFlock(fd: number): Promise<'ours' | 'held' | 'unavailable' | null> {
+  if (!hasFlock()) return null
+  const { flock, errno } = native as Native
+  // First beside the event loop: a file may lie on another machine that does not answer. That call's errno stays there.
+  const isOurs = await new Promise<boolean>((resolve) => {
+    flock.async(fd, EXCLUSIVE_NOW, (error, result) => resolve(error === null && result === 0))
+  })
+  if (isOurs || flock(fd, EXCLUSIVE_NOW) === 0) return 'ours'
+  return errno() === constants.errno.EWOULDBLOCK ? 'held' : 'unavailable'
+}
+
+function findNative(): Native | null {
   const libc = LIBC_NAMES[process.platform]
   if (libc === undefined) return null
   try {
     const koffi = createRequire(import.meta.url)(`@koromix/koffi-${process.platform}-${process.arch}`) as Koffi
-    return koffi.load(libc).func('int flock(int fd, int operation)')
+    return { flock: koffi.load(libc).func('int flock(int fd, int operation)'), errno: () => koffi.errno() }
   } catch (error) {
     // Not installed, or not for this system, such as one with another C library.
     if (error instanceof Error) return null
