@@ -14,8 +14,8 @@ import { type Measured, runMeasured } from './measured-run.ts'
 const MIB = 1 << 20
 /** Of a client process, however many files there are. */
 const PEAK_MIB_MAX = { push: 300, pull: 200, again: 150 } as const
-/** By which it may be more than with a tenth of the files: names, sizes and digests, some KiB a file. */
-const GROWTH_MIB_MAX = 50
+/** By which it may be more than with a thousand: names, sizes and digests, 2 KiB a file, and what waits to be collected. */
+const GROWTH_MIB_MAX = 60
 const FEW_FILES = 1000
 /** Plan and bytes; a few more for what is no file. */
 const REQUESTS_A_FILE = 2

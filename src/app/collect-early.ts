@@ -23,7 +23,7 @@ export interface CollectEarlyOptions {
   readonly youngBytes?: number
 }
 
-export const COMMAND_HEAP: CollectEarlyOptions = { wholeEvery: 32 * 1024 * 1024, youngBytes: 16 * 1024 * 1024 }
+export const COMMAND_HEAP: CollectEarlyOptions = { wholeEvery: 24 * 1024 * 1024, youngBytes: 16 * 1024 * 1024 }
 
 /** Until the returned function is called. */
 export function collectEarly({ wholeEvery = Number.POSITIVE_INFINITY, youngBytes }: CollectEarlyOptions = {}) {
