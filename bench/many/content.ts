@@ -12,6 +12,8 @@ const FILES_PER_FOLDER = 500
 
 export interface Shape {
   readonly files: number
+  /** Number of the first: others have other bytes of their own. */
+  readonly first?: number
   readonly bytesEach: number
   /** Letters, which a Hub keeps in git; else bytes, which it keeps in its CAS. */
   readonly text: boolean
@@ -60,8 +62,8 @@ export class Content {
   }
 
   *#pieces(index: number): Generator<Buffer> {
-    const { bytesEach } = this.shape
-    const own = this.#letters(randomBytes(`file ${index}`, Math.min(OWN_BYTES, bytesEach)))
+    const { bytesEach, first = 0 } = this.shape
+    const own = this.#letters(randomBytes(`file ${first + index}`, Math.min(OWN_BYTES, bytesEach)))
     yield own
     for (let left = bytesEach - own.length; left > 0; ) {
       const piece = this.#pattern.subarray(0, left)

@@ -11,6 +11,7 @@ import { promisify } from 'node:util'
 import { AppError, systemCode } from '../base/app-error.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
 import type { Env } from '../base/config.ts'
+import { hasFlock } from '../base/flock.ts'
 import { statIfThere } from '../base/if-there.ts'
 import { readSettings, settingsPath } from '../base/settings-file.ts'
 import { VERSION } from '../base/version.ts'
@@ -53,8 +54,8 @@ async function programs(report: DoctorReport, env: Env): Promise<void> {
   if (git === null) report.advice('git is not installed: a server needs it', 'install git 2.34 or newer')
   report.fact('git-lfs', (await versionOf('git-lfs', ['version'], env)) ?? 'not installed')
   report.fact('hf', (await versionOf('hf', ['version'], env)) ?? 'not installed')
-  if ((await versionOf('flock', ['--version'], env)) === null) {
-    const what = 'the flock command is not installed: shared files of the cache are never removed without it'
+  if (!hasFlock() && (await versionOf('flock', ['--version'], env)) === null) {
+    const what = 'no locks of files (koffi, or the flock command): shared files of the cache are never removed without'
     report.advice(what, 'install util-linux')
   }
 }

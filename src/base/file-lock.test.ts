@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { lockFile } from './file-lock.ts'
 
 let folder = ''
@@ -55,4 +55,15 @@ test('follows no planted link, and makes nothing when it may not', async () => {
   await symlink(join(folder, 'target'), join(folder, 'planted.lock'))
   expect(await lockFile(join(folder, 'planted.lock'))).toBe('unavailable')
   expect(await lockFile(join(folder, 'none.lock'), { create: false })).toBe('unavailable')
+})
+
+test('no program is started for a lock', async () => {
+  vi.stubEnv('PATH', join(folder, 'nothing-here'))
+  const path = join(folder, 'c.lock')
+  const lock = await lockFile(path)
+  if (typeof lock === 'string') throw new Error(lock)
+  expect(await lockFile(path)).toBe('held')
+  await lock.release()
+  expect(await lockFile(path)).toHaveProperty('release')
+  vi.unstubAllEnvs()
 })

@@ -1,13 +1,14 @@
 /**
- * The advisory lock that other programs take with flock(2), such as Python's filelock. Node has no call for it, so the
- * system's `flock` command locks a file that we opened and hand to it: the lock belongs to the opening, and stays with us
- * until we close it or end.
+ * The advisory lock that other programs take with flock(2), such as Python's filelock. It belongs to the opening of the
+ * file, and stays with us until we close it or end. Where the call (flock.ts) is not to be had, the system's `flock`
+ * command makes it, for the file that we opened and hand to it.
  */
 import { spawn } from 'node:child_process'
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { systemCode } from './app-error.ts'
 import { systemClock } from './clock.ts'
+import { tryFlock } from './flock.ts'
 
 export interface FileLock {
   release(): Promise<void>
@@ -60,7 +61,11 @@ async function openLock(path: string, create: boolean): Promise<FileHandle | nul
   }
 }
 
-function tryLock(file: FileHandle): Promise<'ours' | LockFailure> {
+async function tryLock(file: FileHandle): Promise<'ours' | LockFailure> {
+  return (await tryFlock(file.fd)) ?? lockByCommand(file)
+}
+
+function lockByCommand(file: FileHandle): Promise<'ours' | LockFailure> {
   return new Promise((resolve) => {
     const stdio = ['ignore', 'ignore', 'ignore', file.fd] as const
     const child = spawn('flock', ['-x', '-n', String(CHILD_FD)], { stdio: [...stdio] })

@@ -45,14 +45,14 @@ interface Line {
 
 function lineOf(operation: CommitOperation): Line {
   if (operation.op === 'inline') return inlineLine(operation)
-  const bytes =
+  const bytes = () =>
     operation.op === 'large'
       ? line('lfsFile', { path: operation.path, algo: 'sha256', oid: operation.sha256, size: operation.size })
       : line(operation.isFolder ? 'deletedFolder' : 'deletedFile', { path: operation.path })
   return {
-    length: bytes.length,
+    length: bytes().length,
     async *parts() {
-      yield bytes
+      yield bytes()
     },
   }
 }

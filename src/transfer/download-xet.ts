@@ -3,10 +3,12 @@
  *
  * plan (up to 16 GiB of the file) -> stored ranges, several at once -> chunks, each hashed -> their places in the file.
  * Where the CAS tells the file's chunks (they prove themselves by the file hash) each chunk is compared before it is
- * written; elsewhere the file hash is folded from all chunks in order. SHA-256 is taken from the written bytes in any
+ * written; elsewhere, and for a file of which nothing is kept before it is whole, the file hash is folded from all chunks
+ * in order. SHA-256 is taken from the written bytes in any
  * case. A range goes on after a break at the chunk it broke in, also in another process; an expired address is asked for anew
  * once for all.
- * Whatever does not fit has the whole file fetched once more, then it is the user's to know.
+ * Ranges that another file has brought are not fetched again. Whatever does not fit has the whole file fetched once
+ * more, all over the network, then it is the user's to know.
  */
 import type { FileHandle } from 'node:fs/promises'
 import { AppError } from '../base/app-error.ts'
@@ -19,6 +21,7 @@ import type { FetchJournal } from './fetch-journal.ts'
 import { type RangeLane, readHedged } from './hedged-range.ts'
 import { type FileClaim, OrderedCheck } from './ordered-check.ts'
 import type { TransferWait } from './progress.ts'
+import type { RangeCache, RangeCollector } from './range-cache.ts'
 import type { Plan, PlanFetch } from './reconstruction-plan.ts'
 import type { RemoteCas } from './remote-cas.ts'
 import type { StreamPool } from './stream-pool.ts'
@@ -34,6 +37,8 @@ export interface XetDownload {
   readonly journal: FetchJournal | null
   /** Shared by all files: how many ranges are fetched at once. */
   readonly streams: StreamPool
+  /** Shared by all files: what they have in common. */
+  readonly ranges?: RangeCache | undefined
   /** Negative when written bytes were thrown away. */
   readonly onBytes: (bytes: number) => void
   /** Is told before a pause that a failure, or the server's wish, makes. */
@@ -52,7 +57,9 @@ export async function downloadXetFile(job: XetDownload): Promise<string> {
       job.onBytes(bytes)
     }
     try {
-      return await new Attempt({ ...job, onBytes }).run()
+      if (attempt === 1) return await new Attempt({ ...job, onBytes }, job.journal !== null).run()
+      // Chunk by chunk, so that it can be said what is wrong.
+      return await new Attempt({ ...job, onBytes, ranges: undefined }, true).run()
     } catch (error) {
       if (attempt === 2 || !(error instanceof AppError) || error.kind !== 'integrity') throw error
       job.onBytes(-written)
@@ -74,10 +81,14 @@ interface Memory {
 
 class Attempt {
   readonly #job: XetDownload
+  readonly #asksList: boolean
   readonly #stop = new AbortController()
+  /** Of ranges that other files may want. */
+  readonly #collectors: RangeCollector[] = []
 
-  constructor(job: XetDownload) {
+  constructor(job: XetDownload, asksList: boolean) {
     this.#job = job
+    this.#asksList = asksList
   }
 
   async run(): Promise<string> {
@@ -87,8 +98,11 @@ class Attempt {
     signal?.addEventListener('abort', onAbort)
     try {
       if ((await file.stat()).size > claim.size) await file.truncate(claim.size)
-      return await this.#fetchAll(await cas.findChunkList(claim.hash, claim.size))
+      const sha256 = await this.#fetchAll(this.#asksList ? await cas.findChunkList(claim.hash, claim.size) : null)
+      for (const collector of this.#collectors) collector.keep()
+      return sha256
     } finally {
+      for (const collector of this.#collectors) collector.drop()
       signal?.removeEventListener('abort', onAbort)
     }
   }
@@ -147,11 +161,13 @@ class Attempt {
     const { file, journal, onBytes, onWait, streams, clock = systemClock, retry = RETRY_POLICY } = this.#job
     let fetch = plan.get(index)
     const writer = await TermWriter.open({ file, fetch, check, known, journal, waiting, onWritten: onBytes })
+    const { cached, collector } = this.#lookUp(fetch)
+    if (cached !== null) return this.#receive(fetch, writer, [cached.subarray(writer.position - fetch.bytes.start)])
     let refusals = 0
     for (let failures = 0; ; ) {
       const begun = writer.nextChunk
       try {
-        await this.#receive(fetch, writer, failures > 0)
+        await this.#receive(fetch, writer, this.#open(fetch, writer.position, failures > 0), collector)
         return
       } catch (thrown) {
         if (this.#stop.signal.aborted) {
@@ -178,15 +194,33 @@ class Attempt {
     }
   }
 
-  /** The rest of a fetch, from where its writer is. */
-  async #receive(fetch: PlanFetch, writer: TermWriter, fresh: boolean): Promise<void> {
+  #lookUp(fetch: PlanFetch) {
+    const { ranges } = this.#job
+    const cached = ranges?.find(fetch) ?? null
+    const collector = cached === null ? (ranges?.collect(fetch) ?? null) : null
+    if (collector !== null) this.#collectors.push(collector)
+    return { cached, collector }
+  }
+
+  #open(fetch: PlanFetch, start: number, fresh: boolean): AsyncIterable<Uint8Array> {
     const { cas, streams, clock = systemClock } = this.#job
-    const { start, end } = { start: writer.position, end: fetch.bytes.end }
+    const open = (lane: RangeLane) => cas.openXorb(fetch, lane)
+    const signal = this.#stop.signal
+    return readHedged({ open, start, end: fetch.bytes.end, fresh, rates: streams.rates, signal, clock })
+  }
+
+  /** The rest of a fetch, from where its writer is. */
+  async #receive(
+    fetch: PlanFetch,
+    writer: TermWriter,
+    pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+    collector: RangeCollector | null = null,
+  ): Promise<void> {
     if (writer.nextChunk < fetch.end) {
+      collector?.seek(writer.position - fetch.bytes.start)
       const decoder = new RecordDecoder(writer.nextChunk)
-      const signal = this.#stop.signal
-      const open = (lane: RangeLane) => cas.openXorb(fetch, lane)
-      for await (const piece of readHedged({ open, start, end, fresh, rates: streams.rates, signal, clock })) {
+      for await (const piece of pieces) {
+        collector?.add(piece)
         decoder.feed(piece)
         for (let chunk = decoder.next(); chunk !== null; chunk = decoder.next()) {
           if (chunk.index >= fetch.end) throw wrongRange(fetch)
@@ -196,7 +230,7 @@ class Attempt {
       }
       decoder.finish()
     }
-    if (writer.nextChunk !== fetch.end || writer.position !== end) throw wrongRange(fetch)
+    if (writer.nextChunk !== fetch.end || writer.position !== fetch.bytes.end) throw wrongRange(fetch)
     await writer.flush()
   }
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { noise } from '../../test/farm/fake-hub.ts'
 import { FileChunker } from '../xet/file-chunker.ts'
-import { readFileBlocks } from './file-blocks.ts'
+import { BlockMemory, readFileBlocks } from './file-blocks.ts'
 
 const MIB = 1024 * 1024
 let path: string
@@ -54,4 +54,24 @@ test('refuses a file that grows while it is read', async () => {
 test('refuses a file that shrinks while it is read', async () => {
   const reading = blocksOf(noise(20 * MIB), () => writeFile(path, 'short'))
   await expect(reading).rejects.toMatchObject({ code: 'FILE_CHANGED' })
+})
+
+test('reads one file after another into the same memory', async () => {
+  const memory = new BlockMemory()
+  const buffers = new Set<ArrayBufferLike>()
+  for (const size of [2_000_000, 1_900_000, 20 * MIB, 20 * MIB]) {
+    await writeFile(path, noise(size))
+    const file = await open(path)
+    for await (const { bytes } of readFileBlocks(file, path, memory)) buffers.add(bytes.buffer)
+    await file.close()
+  }
+  expect(buffers.size).toBe(3)
+})
+
+test('keeps so much spare memory and no more', () => {
+  const memory = new BlockMemory()
+  const given = Array.from({ length: 5 }, () => memory.take(8 * MIB))
+  for (const one of given) memory.give(one)
+  const taken = Array.from({ length: 5 }, () => memory.take(8 * MIB))
+  expect(taken.filter(({ buffer }) => given.some((one) => one.buffer === buffer))).toHaveLength(2)
 })

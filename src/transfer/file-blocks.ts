@@ -1,6 +1,7 @@
 /**
  * A local file as runs of whole chunks, read once: 8 MiB at a time, the next read going on while a run is worked on. The
- * file must stay as it was when opened, else the read ends in an error. Memory: two blocks.
+ * file must stay as it was when opened, else the read ends in an error. Memory: two blocks, of which the next file may have
+ * the use.
  */
 import type { FileHandle } from 'node:fs/promises'
 import { AppError } from '../base/app-error.ts'
@@ -11,6 +12,40 @@ const BLOCK_BYTES = 8 * 1024 * 1024
 /** Room before each read for the chunk that the last block began. */
 const HEAD_BYTES = CHUNK_PLAIN_BYTES_MAX
 
+const SPARE_STEP_BYTES = 256 * 1024
+/** The two blocks of one large file. */
+const SPARE_BYTES_MAX = 17 * 1024 * 1024
+
+/**
+ * Memory of files that were read, for the next ones. A buffer that lives as long as a file is read outlives V8's young
+ * generation, and what outlives that is given back late: of many files it would pile up.
+ */
+export class BlockMemory {
+  /** The last one given is the last of the list. */
+  readonly #spare: ArrayBuffer[] = []
+  #spareBytes = 0
+
+  take(bytes: number): Uint8Array {
+    const rounded = Math.ceil(bytes / SPARE_STEP_BYTES) * SPARE_STEP_BYTES
+    const at = this.#spare.findLastIndex(({ byteLength }) => byteLength >= rounded && byteLength <= 2 * rounded)
+    const buffer = at < 0 ? new ArrayBuffer(rounded) : this.#remove(at)
+    return new Uint8Array(buffer, 0, bytes)
+  }
+
+  /** Nobody looks at it any more. */
+  give({ buffer }: Uint8Array): void {
+    this.#spare.push(buffer as ArrayBuffer)
+    this.#spareBytes += buffer.byteLength
+    while (this.#spareBytes > SPARE_BYTES_MAX) this.#remove(0)
+  }
+
+  #remove(at: number): ArrayBuffer {
+    const [buffer] = this.#spare.splice(at, 1) as [ArrayBuffer]
+    this.#spareBytes -= buffer.byteLength
+    return buffer
+  }
+}
+
 export interface FileBlock {
   /** The bytes of this read, for a digest over the file. */
   readonly bytes: Uint8Array
@@ -19,11 +54,15 @@ export interface FileBlock {
 }
 
 /** `path` is for messages. */
-export async function* readFileBlocks(file: FileHandle, path: string): AsyncGenerator<FileBlock> {
+export async function* readFileBlocks(
+  file: FileHandle,
+  path: string,
+  memory = new BlockMemory(),
+): AsyncGenerator<FileBlock> {
   const before = await file.stat()
   const capacity = HEAD_BYTES + Math.max(1, Math.min(BLOCK_BYTES, before.size))
-  let current: Uint8Array = new Uint8Array(capacity)
-  let spare: Uint8Array = new Uint8Array(before.size > BLOCK_BYTES ? capacity : 0)
+  let current = memory.take(capacity)
+  let spare = before.size > BLOCK_BYTES ? memory.take(capacity) : new Uint8Array(0)
   const chunker = new Chunker()
   let position = 0
   let tail: Uint8Array = new Uint8Array(0)
@@ -47,6 +86,8 @@ export async function* readFileBlocks(file: FileHandle, path: string): AsyncGene
   } finally {
     // A read that still runs writes into memory that nobody looks at; its failure has nobody to tell.
     await reading.catch((error: unknown) => error)
+    memory.give(current)
+    if (spare.length > 0) memory.give(spare)
   }
   const after = await file.stat()
   if (position !== before.size || after.size !== before.size || after.mtimeMs !== before.mtimeMs) throw changed(path)

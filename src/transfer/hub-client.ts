@@ -4,6 +4,7 @@
  */
 
 import { AppError } from '../base/app-error.ts'
+import { eachAtOnce } from '../base/at-once.ts'
 import type { HttpClient, HttpReply, HttpRequest } from '../base/http-client.ts'
 import type { RepoType } from '../hub/repo-id.ts'
 import { apiPath, encodePath, formatRepo, type HubRepo, webPath } from './hub-repo.ts'
@@ -11,6 +12,7 @@ import * as shapes from './hub-shapes.ts'
 
 const PAGES_MAX = 100_000
 const PREUPLOAD_FILES_MAX = 256
+const SAMPLES_AT_ONCE = 32
 /** A server may reassemble and check much before it answers. */
 const SLOW_ANSWER_MS = 10 * 60_000
 
@@ -34,8 +36,8 @@ export type XetScope = 'read' | 'write'
 export interface PreuploadFile {
   readonly path: string
   readonly size: number
-  /** The first 512 bytes or fewer. */
-  readonly sample: Uint8Array
+  /** Reads the first 512 bytes or fewer. */
+  readonly sample: () => Promise<Uint8Array>
 }
 
 export interface PreuploadAnswer {
@@ -206,9 +208,12 @@ export class HubClient {
     let commit: string | null = null
     for (let at = 0; at < files.length; at += PREUPLOAD_FILES_MAX) {
       const batch = files.slice(at, at + PREUPLOAD_FILES_MAX)
-      const body = JSON.stringify({
-        files: batch.map(({ path, size, sample }) => ({ path, size, sample: Buffer.from(sample).toString('base64') })),
+      const asked = new Array<{ path: string; size: number; sample: string }>(batch.length)
+      await eachAtOnce(batch, SAMPLES_AT_ONCE, async ({ path, size, sample }, index) => {
+        signal?.throwIfAborted()
+        asked[index] = { path, size, sample: Buffer.from(await sample()).toString('base64') }
       })
+      const body = JSON.stringify({ files: asked })
       const path = `${apiPath(repo)}/preupload/${encodeURIComponent(revision)}`
       const { value, reply } = await this.#post(path, body, 'application/json', { signal, idempotent: true })
       const answer = shapes.shaped(shapes.PreuploadShape, value, reply.where)

@@ -6,6 +6,7 @@
  */
 import { readFile } from 'node:fs/promises'
 import { AppError, systemCode } from '../base/app-error.ts'
+import { eachAtOnce } from '../base/at-once.ts'
 import { Semaphore } from '../base/semaphore.ts'
 import { type CommitOperation, commitLines, gitBlobId } from './commit-lines.ts'
 import type { HubClient, PreuploadAnswer } from './hub-client.ts'
@@ -22,9 +23,9 @@ import { uploadSizes } from './upload-sizes.ts'
 import { XetSession } from './xet-session.ts'
 
 /** Large files are read one after another, small ones together. */
-const READING_BYTES_MAX = 32 * 1024 * 1024
-const READING_BYTES_MIN = 512 * 1024
-const SAMPLES_AT_ONCE = 32
+const READING_BYTES_MAX = 16 * 1024 * 1024
+const READING_BYTES_MIN = 256 * 1024
+const READING_FILES_MAX = READING_BYTES_MAX / READING_BYTES_MIN
 /** Small files of one commit; what is above goes as large ones, since a Hub bounds the body of a commit. */
 const INLINE_BYTES_MAX = 256 * 1024 * 1024
 const PLANS_MAX = 4
@@ -67,9 +68,7 @@ export interface PushPlan {
 
 /** Asks the Hub how it wants each file. */
 export async function planPush({ hub, repo, revision, files, signal }: PushJob): Promise<PushPlan> {
-  const atOnce = new Semaphore(SAMPLES_AT_ONCE)
-  const samples = await Promise.all(files.map(({ localPath }) => atOnce.run(() => readSample(localPath), 1, signal)))
-  const asked = files.map(({ path, size }, i) => ({ path, size, sample: samples[i] as Uint8Array }))
+  const asked = files.map(({ path, size, localPath }) => ({ path, size, sample: () => readSample(localPath) }))
   const { answers, commit } = await hub.preupload(repo, revision, asked, signal)
   const isIgnored = ({ path }: LocalFile) => answers.get(path)?.ignore === true
   const isLarge = ({ path, size }: LocalFile) => answers.get(path)?.mode === 'lfs' && size > 0
@@ -222,13 +221,13 @@ async function sendOnce(job: PushJob, plan: PushPlan, { session, sentXorbs, onSe
   const upload = new UploadSession({ cas, ...sizes, onSent, signal, ...(sentXorbs === null ? {} : { sentXorbs }) })
   const reading = new Semaphore(READING_BYTES_MAX)
   try {
-    const sent = await Promise.all(
-      plan.large.map((file) =>
-        reading.run(() => readInto(upload, file, onProgress), Math.max(file.size, READING_BYTES_MIN), signal),
-      ),
-    )
+    const sent: Read[] = new Array(plan.large.length)
+    await eachAtOnce(plan.large, READING_FILES_MAX, async (file, index) => {
+      const units = Math.max(file.size, READING_BYTES_MIN)
+      sent[index] = await reading.run(() => readInto(upload, file, onProgress), units, signal)
+    })
     // What the repository holds unchanged needs no entry, unless the CAS turned out to lack some of its bytes.
-    const isNeeded = ({ upload: one, file }: { upload: UploadFile; file: LocalFile }) =>
+    const isNeeded = ({ upload: one, file }: Read) =>
       one.newBytes > 0 || plan.answers.get(file.path)?.oid !== one.sha256
     await upload.finish(sent.filter(isNeeded).map(({ upload: one }) => one))
     for (const { file, upload: one } of sent) reportFile(job, file, one)
@@ -239,7 +238,12 @@ async function sendOnce(job: PushJob, plan: PushPlan, { session, sentXorbs, onSe
   }
 }
 
-async function readInto(session: UploadSession, file: LocalFile, onProgress: OnProgress) {
+interface Read {
+  readonly file: LocalFile
+  readonly upload: UploadFile
+}
+
+async function readInto(session: UploadSession, file: LocalFile, onProgress: OnProgress): Promise<Read> {
   const handle = await openLocal(file.localPath)
   try {
     const onRead = (bytes: number) => onProgress({ event: 'bytes', path: file.path, bytes })

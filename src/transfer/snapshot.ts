@@ -19,6 +19,7 @@ import type { HubClient, TreeFile } from './hub-client.ts'
 import type { HubRepo } from './hub-repo.ts'
 import type { FileOutcome, OnProgress, TransferWait } from './progress.ts'
 import { copyProved } from './proved-copy.ts'
+import { RangeCache } from './range-cache.ts'
 import { RemoteCas } from './remote-cas.ts'
 import type { SnapshotPlace } from './snapshot-place.ts'
 import { StreamPool } from './stream-pool.ts'
@@ -32,6 +33,10 @@ const SMALL_WORKERS = 16
 const WORKERS_MAX = 64
 /** Files looked for on this machine at once. */
 const LOOKERS = 8
+/** For ranges that several files have in common. */
+const RANGES_BYTES = 16 * 1024 * 1024
+/** Of the memory that the user allows, for those. */
+const RANGES_SHARE = 1 / 4
 /** A smaller file comes by one plain request. */
 const PLAIN_BYTES_MAX = 1024 * 1024
 
@@ -67,6 +72,7 @@ class Puller {
   readonly #pull: SnapshotPull
   readonly #stop = new AbortController()
   readonly #streams: StreamPool
+  readonly #ranges: RangeCache
   readonly #outcomes: FileOutcome[]
   /** The first, whichever file's: what others end with because of it is not told. */
   #failure: { readonly error: unknown } | null = null
@@ -77,7 +83,10 @@ class Puller {
   constructor(pull: SnapshotPull) {
     this.#pull = pull
     const { connections, memoryBytes } = pull.limits ?? {}
-    this.#streams = new StreamPool({ connections, memoryBytes })
+    const rangesBytes = memoryBytes === undefined ? RANGES_BYTES : Math.min(RANGES_BYTES, memoryBytes * RANGES_SHARE)
+    const streamBytes = memoryBytes === undefined ? undefined : memoryBytes - rangesBytes
+    this.#ranges = new RangeCache(rangesBytes)
+    this.#streams = new StreamPool({ connections, memoryBytes: streamBytes })
     this.#outcomes = new Array(pull.files.length)
   }
 
@@ -184,8 +193,8 @@ class Puller {
       const { onProgress } = this.#pull
       const onWait = ({ ms, error: { code, message } }: TransferWait) =>
         onProgress({ event: 'wait', seconds: ms / 1000, code, message })
-      const streams = this.#streams
-      await downloadXetFile({ cas: this.#getCas(), claim, file, journal, streams, onBytes, onWait, signal })
+      const [streams, ranges] = [this.#streams, this.#ranges]
+      await downloadXetFile({ cas: this.#getCas(), claim, file, journal, streams, ranges, onBytes, onWait, signal })
     } else {
       const request = hub.fileRequest(repo, commit, entry.path, signal)
       await downloadPlainFile({ http: hub.http, request, entry, file, onBytes, signal })

@@ -25,8 +25,8 @@ class Growing {
 
 export class UploadFile {
   readonly path: string
-  readonly #terms: GrowingTerm[] = []
-  readonly #ranges: RangeHash[] = []
+  #terms: GrowingTerm[] = []
+  #ranges: RangeHash[] = []
   #state: Growing | { readonly sha256: string; readonly fileHash: FileHash } = new Growing()
   /** Plain bytes that the CAS did not have. */
   newBytes = 0
@@ -55,6 +55,9 @@ export class UploadFile {
     this.#closeTerm()
     const { sha256, verifier } = this.#state
     this.#state = { sha256: sha256.digest('hex'), fileHash: verifier.fileHash() }
+    // A list that grew has room for more.
+    this.#terms = this.#terms.slice()
+    this.#ranges = this.#ranges.slice()
   }
 
   get sha256(): string {

@@ -15,7 +15,7 @@ import { type ChunkHash, chunkHash, isGlobalDedupEligible } from '../xet/hash.ts
 import type { ShardFile } from '../xet/shard-reader.ts'
 import { writeUploadShard, type XorbEntry } from '../xet/shard-writer.ts'
 import { XorbBuilder } from '../xet/xorb-writer.ts'
-import { readFileBlocks } from './file-blocks.ts'
+import { BlockMemory, readFileBlocks } from './file-blocks.ts'
 import { KnownChunks, type XorbSlot } from './known-chunks.ts'
 import type { RemoteCas } from './remote-cas.ts'
 import type { SentXorb, SentXorbs } from './sent-xorbs.ts'
@@ -51,6 +51,7 @@ export class UploadSession {
   readonly #xorbs: XorbEntry[] = []
   /** Bodies that were sent: memory for the next ones. */
   readonly #spare: Uint8Array<ArrayBuffer>[] = []
+  readonly #blocks = new BlockMemory()
   #builder: XorbBuilder
   #slot: XorbSlot = { hash: null, hashes: [] }
   /** The file whose chunk was packed last: compression is chosen anew for each. */
@@ -73,7 +74,7 @@ export class UploadSession {
   /** Reads the file and packs what the CAS does not have. Its content is on the server only after `finish`. */
   async add(path: string, file: FileHandle, onRead: (bytes: number) => void): Promise<UploadFile> {
     const upload = new UploadFile(path)
-    for await (const { bytes, chunks } of readFileBlocks(file, path)) {
+    for await (const { bytes, chunks } of readFileBlocks(file, path, this.#blocks)) {
       this.#check()
       upload.hash(bytes)
       const hashes = chunks.map(chunkHash)

@@ -22,16 +22,16 @@ interface BlakeHasher {
 const HASHERS_MAX = 8
 
 export function createNativeKernels(base: Kernels, addon: BlakeAddon): Kernels {
-  const hashers = new Map<string, BlakeHasher>()
+  const hashers: { readonly key: Uint8Array; readonly hasher: BlakeHasher }[] = []
   const hasherOf = (key: Uint8Array): BlakeHasher => {
-    const name = String.fromCharCode(...key)
-    let hasher = hashers.get(name)
-    if (hasher === undefined) {
-      if (hashers.size >= HASHERS_MAX) hashers.clear()
-      hasher = addon.Blake3Hasher.newKeyed(new Uint8Array(key))
-      hashers.set(name, hasher)
+    for (const one of hashers) {
+      if (!isSame(one.key, key)) continue
+      one.hasher.reset()
+      return one.hasher
     }
-    hasher.reset()
+    if (hashers.length >= HASHERS_MAX) hashers.length = 0
+    const hasher = addon.Blake3Hasher.newKeyed(new Uint8Array(key))
+    hashers.push({ key: new Uint8Array(key), hasher })
     return hasher
   }
   const hashKeyed = (key: Uint8Array, message: Uint8Array): Uint8Array => {
@@ -53,4 +53,10 @@ export function createNativeKernels(base: Kernels, addon: BlakeAddon): Kernels {
       return cutAndHashWith({ scanGear: (...args) => base.scanGear(...args), hashKeyed }, key, bytes, isLast, pairs)
     },
   }
+}
+
+/** Of two keys; comparing is quicker than making a name of them, and this is done for every chunk. */
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
 }

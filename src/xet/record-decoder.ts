@@ -19,6 +19,7 @@ export interface DecodedRecord {
   readonly storedBytes: number
 }
 
+const NONE = new Uint8Array(0)
 const RECORD_BYTES_MAX = limits.CHUNK_HEADER_BYTES + limits.CHUNK_STORED_BYTES_MAX
 
 export class RecordDecoder {
@@ -26,7 +27,7 @@ export class RecordDecoder {
   #piece: Uint8Array = new Uint8Array(0)
   #at = 0
   /** The beginning of a record whose rest is in pieces to come. */
-  readonly #begun = new Uint8Array(RECORD_BYTES_MAX)
+  #begun = NONE
   #begunBytes = 0
 
   constructor(firstIndex: number) {
@@ -78,6 +79,7 @@ export class RecordDecoder {
   /** Whether `length` bytes of the record are there, after taking from the piece what it has of them. */
   #grow(length: number): boolean {
     const part = this.#piece.subarray(this.#at, this.#at + Math.max(length - this.#begunBytes, 0))
+    if (part.length > 0 && this.#begun.length === 0) this.#begun = new Uint8Array(RECORD_BYTES_MAX)
     this.#begun.set(part, this.#begunBytes)
     this.#begunBytes += part.length
     this.#at += part.length

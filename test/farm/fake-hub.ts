@@ -80,9 +80,9 @@ export class FakeHub {
   readonly #server: Server
   readonly #faults: Readonly<Record<string, HubFault>>
 
-  private constructor(faults: Readonly<Record<string, HubFault>>) {
+  private constructor(faults: Readonly<Record<string, HubFault>>, weightBytes: number) {
     this.#faults = faults
-    const weights = noise(WEIGHT_BYTES)
+    const weights = noise(weightBytes)
     const packed = pack(weights)
     this.xorbs = packed.xorbs
     this.terms = packed.terms
@@ -95,8 +95,8 @@ export class FakeHub {
     this.#server = createServer((request, response) => this.#answer(request, response))
   }
 
-  static async start(faults: Readonly<Record<string, HubFault>>): Promise<FakeHub> {
-    const hub = new FakeHub(faults)
+  static async start(faults: Readonly<Record<string, HubFault>>, weightBytes = WEIGHT_BYTES): Promise<FakeHub> {
+    const hub = new FakeHub(faults, weightBytes)
     hub.url = await listen(hub.#server)
     return hub
   }

@@ -31,6 +31,7 @@ const FAULTS: Record<string, HubFault> = {
   'one-byte-flipped': { xorb: ({ body }) => flip(body) },
   'own-cas': { list: () => undefined },
   'own-cas-flips-a-byte': { list: () => undefined, xorb: ({ body }) => flip(body) },
+  'own-cas-flips-a-byte-once': { list: () => undefined, xorb: ({ body }, hit) => hit === 0 && flip(body) },
   'own-cas-swaps-chunks': {
     list: () => undefined,
     plan: ({ terms }) => void terms.splice(0, 2, must(terms[1]), must(terms[0])),
@@ -150,6 +151,8 @@ test.each([
   'good',
   'only-v1',
   'own-cas',
+  'own-cas-lies-about-chunks',
+  'own-cas-flips-a-byte-once',
   'one-byte-flipped-once',
   'address-expired',
   'connection-cut',
@@ -178,7 +181,6 @@ test.each([
   ['one-byte-flipped', 'integrity', 'FILE_HASH_MISMATCH'],
   ['own-cas-flips-a-byte', 'integrity', 'CHUNK_HASH_MISMATCH'],
   ['own-cas-swaps-chunks', 'integrity', 'CHUNK_HASH_MISMATCH'],
-  ['own-cas-lies-about-chunks', 'integrity', 'CHUNK_LIST_MISMATCH'],
   ['address-expired-for-ever', 'forbidden', 'FORBIDDEN'],
   ['xorb-gone', 'not-found', 'NOT_FOUND'],
   ['xorb-damaged', 'damaged', 'CHUNK_DAMAGED'],
@@ -292,6 +294,21 @@ function must<T>(value: T | null | undefined): T {
   if (value === null || value === undefined) throw new Error('The fake Hub has no such thing')
   return value
 }
+
+test('asks for the chunks of a file that it keeps parts of, of a smaller one only after something was wrong', async () => {
+  expect(hub.count(/f\/own-cas\/.*chunk-lists/)).toBe(0)
+  expect(hub.count(/f\/own-cas-flips-a-byte-once\/.*chunk-lists/)).toBe(1)
+  const large = await FakeHub.start(FAULTS, 5_000_000)
+  try {
+    const { snapshot } = await pull(options('own-cas', { endpoint: large.url, cacheDir: join(folder, 'large') }))
+    expect(await readFile(join(snapshot, 'weights.bin'))).toEqual(large.files[2]?.content)
+    expect(large.count(/chunk-lists/)).toBe(1)
+    const lied = pull(options('own-cas-lies-about-chunks', { endpoint: large.url, cacheDir: join(folder, 'lied') }))
+    await expect(lied).rejects.toMatchObject({ kind: 'integrity', code: 'CHUNK_LIST_MISMATCH' })
+  } finally {
+    await large.close()
+  }
+})
 
 test('names the xorb and the chunk where the file is known chunk by chunk', async () => {
   const error = await pull(options('own-cas-flips-a-byte', { files: ['weights.bin'] })).catch((thrown) => thrown)

@@ -1,6 +1,6 @@
 /** `xorbit pull REF [FILE…]`. */
 import { type PullResult, pull } from '../../actions/pull.ts'
-import { collectEarly, collectStartUp } from '../../app/collect-early.ts'
+import { COMMAND_HEAP, collectEarly, collectStartUp } from '../../app/collect-early.ts'
 import type { Flags, Io } from '../output.ts'
 import { Progress, progressMode } from '../progress.ts'
 import { countOf, formatBytes, formatSeconds, printable } from '../quantities.ts'
@@ -12,7 +12,7 @@ const LARGE_BYTES = 64e6
 
 export async function run([ref = '', ...files]: string[], flags: Flags, io: Io): Promise<void> {
   const progress = new Progress(progressMode(flags, io), io)
-  const stopCollecting = collectEarly()
+  const stopCollecting = collectEarly(COMMAND_HEAP)
   const dryRun = flags.dryRun === true
   try {
     const {

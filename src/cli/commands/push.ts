@@ -1,6 +1,6 @@
 /** `xorbit push REPO [PATH…]`. */
 import { type PlannedFile, push } from '../../actions/push.ts'
-import { collectEarly } from '../../app/collect-early.ts'
+import { COMMAND_HEAP, collectEarly } from '../../app/collect-early.ts'
 import type { Flags, Io } from '../output.ts'
 import { Progress, progressMode } from '../progress.ts'
 import { countOf, formatBytes, formatSeconds, printable } from '../quantities.ts'
@@ -9,7 +9,7 @@ import { countFlag, hubFlags, limitFlags, listFlag, repoFlags, textFlag } from '
 
 export async function run([repo = '', ...paths]: string[], flags: Flags, io: Io): Promise<void> {
   const progress = new Progress(progressMode(flags, io), io)
-  const stopCollecting = collectEarly()
+  const stopCollecting = collectEarly(COMMAND_HEAP)
   const dryRun = flags.dryRun === true
   try {
     const { commit, url, changed, bytes, ignored, files, seconds, plan } = await push({
