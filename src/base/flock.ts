@@ -29,7 +29,7 @@ interface Native {
 let native: Native | null | undefined
 
 export function hasFlock(): boolean {
-  native ??= findNative()
+  if (native === undefined) native = findNative()
   return native !== null
 }
 

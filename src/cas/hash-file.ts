@@ -22,7 +22,8 @@ export async function hashFile(
   entry: FileEntry,
   { pacer, getXorb, onBytes }: HashFileOptions,
 ): Promise<string> {
-  const reader = new TermReader({ blobs, work }, BATCH_BYTES)
+  // One is read into while a thread hashes the other.
+  const reader = new TermReader({ blobs, work }, { bytes: BATCH_BYTES, memories: 2 })
   const pass = work.openSha256()
   try {
     const batch = new RecordGatherer(pass)
@@ -34,40 +35,72 @@ export async function hashFile(
       }
       onBytes?.(term.plainLength)
     }
-    await batch.flush()
+    await batch.end()
     return await pass.digest()
   } finally {
     pass.close()
   }
 }
 
-/** Copies short runs of records together; long ones go on as they are. */
+/** Copies short runs of records together; long ones go on as they are. One batch is hashed while the next is gathered. */
 class RecordGatherer {
   readonly #pass: Sha256Pass
-  readonly #memory = sharedBytes(BATCH_BYTES)
+  #memory = sharedBytes(BATCH_BYTES)
+  #spare = sharedBytes(BATCH_BYTES)
   #length = 0
   #count = 0
+  /** Resolves to why it failed, or null. */
+  #hashing: Promise<unknown> = Promise.resolve(null)
+  /** What is hashed lies in memory of the reader, who has read once since and must not again. */
+  #isLent = false
 
   constructor(pass: Sha256Pass) {
     this.#pass = pass
   }
 
   async add(records: Uint8Array, count: number): Promise<void> {
+    if (this.#isLent) await this.#hashed()
     const isLong = records.length > LONG_BYTES
     if (isLong || this.#length + records.length > BATCH_BYTES || this.#count + count > BATCH_RECORDS_MAX) {
-      await this.flush()
+      await this.#flush()
     }
-    if (isLong) return this.#pass.add(records)
+    if (isLong) {
+      await this.#hash(records)
+      this.#isLent = true
+      return
+    }
     copyIn(this.#memory, records, this.#length)
     this.#length += records.length
     this.#count += count
   }
 
-  async flush(): Promise<void> {
+  /** Resolves when all of it is hashed. */
+  async end(): Promise<void> {
+    await this.#flush()
+    await this.#hashed()
+  }
+
+  async #flush(): Promise<void> {
     if (this.#length === 0) return
     const batch = this.#memory.subarray(0, this.#length)
+    ;[this.#memory, this.#spare] = [this.#spare, this.#memory]
     this.#length = 0
     this.#count = 0
-    await this.#pass.add(batch)
+    await this.#hash(batch)
+  }
+
+  /** Resolves when the bytes before these are hashed. */
+  async #hash(records: Uint8Array): Promise<void> {
+    await this.#hashed()
+    this.#hashing = this.#pass.add(records).then(
+      () => null,
+      (error: unknown) => error,
+    )
+  }
+
+  async #hashed(): Promise<void> {
+    const failure = await this.#hashing
+    this.#isLent = false
+    if (failure !== null) throw failure
   }
 }
