@@ -53,7 +53,7 @@ export interface ComposeOptions {
   /** Tests make parts small and windows short. */
   readonly lfsParts?: LfsPartLimits
   readonly pace?: Pace
-  /** Who touches every byte, starts git, commits to the catalog: this thread and process unless given. Closed with the rest. */
+  /** Who touches every byte, starts git, commits to the catalog: this thread and process unless given. All are closed. */
   readonly work?: RecordWork
   readonly starter?: ProcessStarter
   readonly committer?: CommitterApart

@@ -9,7 +9,7 @@ import { AppError } from '../base/app-error.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import { errorOf, TaskThread, type WireError } from '../base/task-thread.ts'
-import type { Batch, CatalogRecord } from './catalog.ts'
+import type { Batch, CatalogRecord, Takeback } from './catalog.ts'
 import { type Change, type CommitterApart, type Outcome, rowsOf } from './catalog-change.ts'
 import { StallWatch } from './stall-watch.ts'
 
@@ -117,13 +117,22 @@ export class CatalogThread implements CommitterApart {
   }
 }
 
-/** Rows of one change in messages that are soon packed; a removal is not cut. */
+/** What a change consists of, in parts that are soon packed. */
 function piecesOf(change: Change): Piece[] {
-  const parts = change.verb === 'write' ? partsOf(change.batch) : [change]
+  const parts = change.verb === 'removeFree' ? [change] : partsOf(change)
   return parts.map((part, i) => ({ change: part, isLast: i === parts.length - 1 }))
 }
 
-function partsOf({ records = [], references = [], leases = [], index = [] }: Batch): Change[] {
+function partsOf(change: Exclude<Change, { verb: 'removeFree' }>): Change[] {
+  if (change.verb === 'remove') {
+    const { references = [], records = [] } = change.what
+    const taken: Takeback[] = [
+      ...cut(references).map((rows) => ({ references: rows })),
+      ...cut(records).map((rows) => ({ records: rows })),
+    ]
+    return (taken.length === 0 ? [{}] : taken).map((what) => ({ verb: 'remove', what }))
+  }
+  const { records = [], references = [], leases = [], index = [] } = change.batch
   const batches: Batch[] = [
     ...cut(records.map(ofItsOwn)).map((rows) => ({ records: rows })),
     ...cut(references).map((rows) => ({ references: rows })),

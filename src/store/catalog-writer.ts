@@ -3,6 +3,7 @@
  * what is committed. Units that are committed together share one transaction; when that fails, each is tried by itself.
  */
 import type { DatabaseSync } from 'node:sqlite'
+import { AppError } from '../base/app-error.ts'
 import type { Batch, Removal, Takeback } from './catalog.ts'
 import type { Change, Committer, Outcome, Unit } from './catalog-change.ts'
 import { CATALOG_0001 } from './migrations/0001-catalog.ts'
@@ -46,6 +47,8 @@ export class CatalogWriter {
     try {
       return transact(this.#db, this.#path, () => units.map((unit) => ({ removed: this.#apply(unit) })))
     } catch (error) {
+      // Who holds the file holds it against each of them, and each would wait as long.
+      if (error instanceof AppError && error.kind === 'busy') return units.map(() => ({ error }))
       if (error instanceof Error) return null
       throw error
     }

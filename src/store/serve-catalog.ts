@@ -12,7 +12,7 @@ export function serveCatalog(port: TaskPort): void {
 }
 
 class WritingConnection {
-  #path = ''
+  #path: string | null = null
   #open: { readonly db: DatabaseSync; readonly writer: CatalogWriter } | null = null
   #group = -1
   #units: Change[][] = []
@@ -33,12 +33,15 @@ class WritingConnection {
       case 'close':
         this.#open?.db.close()
         this.#open = null
+        this.#path = null
         return undefined
     }
   }
 
   #writer(): CatalogWriter {
     if (this.#open === null) {
+      // SQLite would take no name for a file of its own that it removes again.
+      if (this.#path === null) throw new Error('No catalog is open')
       const db = openCatalogDatabase(this.#path)
       this.#open = { db, writer: new CatalogWriter(db, this.#path) }
     }
