@@ -72,7 +72,7 @@ test('a disk that takes no write makes it not ready, with the reason, and reads 
 
 test('while a commit to the catalog cannot go on, others are answered', async () => {
   const server = await start('held')
-  const ask = (path: string, method: string, body: object) =>
+  const ask = (path: string, method: string, body: Record<string, string>) =>
     send(server.url, path, { method, token: server.token as string, headers: JSON_TYPE, body })
   const repo = { organization: 'ann', name: 'gone', type: 'model' }
   expect((await ask('/api/repos/create', 'POST', repo)).status).toBe(200)
