@@ -16,6 +16,7 @@ const ENTRIES = [
   'src/cli/main.ts',
   'src/app/client.ts',
   'src/app/record-worker.ts',
+  'src/app/catalog-worker.ts',
   'src/git/helper-process.ts',
   'src/engine/engine-host.ts',
   'src/engine/text/text-host.ts',

@@ -52,4 +52,6 @@ export const STORED_MEANINGS: Readonly<Record<string, string>> = {
   XORB_TOO_LARGE: 'A xorb is larger than the protocol allows. Send smaller ones.',
   XORB_UNKNOWN: 'No such xorb is here for this account. Post it, then what refers to it.',
   XORB_UNREAD: 'The store did not read a xorb to its end: a fault of this program. Please report it.',
+  WRITE_INTERRUPTED:
+    'The thread that writes the catalog ended. Another takes its place: do it again, also where it may have been done.',
 }

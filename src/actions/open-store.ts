@@ -19,6 +19,7 @@ import { recoverMoves } from '../hub/recover-moves.ts'
 import { Repositories } from '../hub/repositories.ts'
 import { GitRoots } from '../hub/roots.ts'
 import { sizeIfThere } from '../store/blob-file.ts'
+import type { CommitterApart } from '../store/catalog-change.ts'
 import { FsBlobStore } from '../store/fs-blob-store.ts'
 import { keepReserve } from '../store/space.ts'
 import { SqliteCatalog } from '../store/sqlite-catalog.ts'
@@ -49,6 +50,8 @@ export interface OpenStoreOptions {
   readonly work?: RecordWork | undefined
   /** Who starts git; this process unless given. Closed with the store. */
   readonly starter?: ProcessStarter | undefined
+  /** Who commits what is written to the catalog; this thread unless given. Closed with the store. */
+  readonly committer?: CommitterApart | undefined
 }
 
 export async function openStore({
@@ -57,11 +60,12 @@ export async function openStore({
   log,
   work = inlineRecordWork,
   starter = ownStarter,
+  committer,
 }: OpenStoreOptions): Promise<Store> {
   await checkCatalogThere(home)
   const accounts = Accounts.open(join(home, 'accounts.db'), clock)
   try {
-    const catalog = openCatalog(home)
+    const catalog = openCatalog(home, committer)
     const blobs = await FsBlobStore.create(join(home, 'blobs'), {
       onDamage: async ({ kind, name }, segments) => {
         log.error({ kind, name, segments }, 'stored bytes are damaged: quarantined, push the file again to repair them')
@@ -105,9 +109,9 @@ async function checkCatalogThere(home: string): Promise<void> {
   throw new AppError('damaged', 'CATALOG_MISSING', message)
 }
 
-function openCatalog(home: string): SqliteCatalog {
+function openCatalog(home: string, committer: CommitterApart | undefined): SqliteCatalog {
   try {
-    return new SqliteCatalog(join(home, 'catalog.db'))
+    return new SqliteCatalog(join(home, 'catalog.db'), committer)
   } catch (cause) {
     if (!(cause instanceof AppError) || cause.code !== 'DATABASE_DAMAGED') throw cause
     const message = `catalog.db of ${home} is damaged: run xorbit rebuild --home ${home}`

@@ -28,6 +28,7 @@ import { PullRequests } from '../hub/pull-requests.ts'
 import type { QuotaLimits } from '../hub/quotas.ts'
 import { RepoChanges } from '../hub/repo-changes.ts'
 import { WeightHeaders } from '../hub/weight-headers.ts'
+import type { CommitterApart } from '../store/catalog-change.ts'
 
 export interface Composition {
   readonly store: Store
@@ -52,9 +53,10 @@ export interface ComposeOptions {
   /** Tests make parts small and windows short. */
   readonly lfsParts?: LfsPartLimits
   readonly pace?: Pace
-  /** Who touches every byte, and who starts git: this thread and process unless given. Closed with the rest. */
+  /** Who touches every byte, starts git, commits to the catalog: this thread and process unless given. All are closed. */
   readonly work?: RecordWork
   readonly starter?: ProcessStarter
+  readonly committer?: CommitterApart
 }
 
 /** Opens the databases, the blobs and the repositories; the caller holds the lock of the home. */
@@ -69,8 +71,9 @@ export async function compose({
   pace,
   work,
   starter,
+  committer,
 }: ComposeOptions): Promise<Composition> {
-  const store = await openStore({ home, clock, log, work, starter })
+  const store = await openStore({ home, clock, log, work, starter, committer })
   const { accounts, holdings, files, repositories } = store
   accounts.quotas.limit(limits.quotas ?? {})
   const { epoch } = accounts

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { afterAll, expect, test } from 'vitest'
 import { send } from '../../test/farm/http-send.ts'
 import { withAdmin } from '../actions/open-admin.ts'
@@ -13,6 +14,7 @@ import { parsePublicUrl } from '../http/origin.ts'
 import { openHome } from '../store/home.ts'
 import { startServer } from './lifecycle.ts'
 
+const JSON_TYPE = { 'content-type': 'application/json' }
 const scratch = await mkdtemp(join(tmpdir(), 'xorbit-lifecycle-'))
 afterAll(() => rm(scratch, { recursive: true }))
 
@@ -66,6 +68,30 @@ test('a disk that takes no write makes it not ready, with the reason, and reads 
   ])
   expect((await fetch(`${full.url}/livez`)).status).toBe(200)
   await full.stop()
+})
+
+test('while a commit to the catalog cannot go on, others are answered', async () => {
+  const server = await start('held')
+  const ask = (path: string, method: string, body: Record<string, string>) =>
+    send(server.url, path, { method, token: server.token as string, headers: JSON_TYPE, body })
+  const repo = { organization: 'ann', name: 'gone', type: 'model' }
+  expect((await ask('/api/repos/create', 'POST', repo)).status).toBe(200)
+  const held = new DatabaseSync(join(server.home, 'catalog.db'))
+  held.exec('BEGIN IMMEDIATE')
+  let isDeleted = false
+  const deleted = ask('/api/repos/delete', 'DELETE', repo).then(({ status }) => {
+    isDeleted = true
+    return status
+  })
+  for (let i = 0; i < 20; i++) {
+    await systemClock.sleep(10)
+    expect((await send(server.url, '/health')).status).toBe(200)
+  }
+  expect(isDeleted).toBe(false)
+  held.close()
+  expect(await deleted).toBe(200)
+  await server.stop()
+  expect(await readdir(server.home)).not.toContain('catalog.db-wal')
 })
 
 test('a home whose users were made before it was served still gets somebody who runs it', async () => {

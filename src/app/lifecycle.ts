@@ -25,6 +25,7 @@ import { collectEarly } from './collect-early.ts'
 import { type Composition, compose, type ServerLimits } from './compose.ts'
 import { connectionsMax } from './connection-limit.ts'
 import { sweepDaily } from './daily-sweep.ts'
+import { startCatalogThread } from './start-catalog-thread.ts'
 import { startRecordThreads } from './start-record-threads.ts'
 
 const PRIVATE = 0o600
@@ -60,7 +61,11 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
   const reasons: string[] = ['starting']
   const probe = new WriteProbe(join(runFiles(path).folder, 'probe'), clock)
   const notReady = async () => [...reasons, ...lowSpace(path), ...(await probe.failure())]
-  const apart = { work: startRecordThreads(log), starter: new HelperStarter() }
+  const apart = {
+    work: startRecordThreads(log),
+    starter: new HelperStarter(),
+    committer: startCatalogThread(clock, log),
+  }
   let parts: Composition | null = null
   try {
     const watch = new HomeWatch(path)
@@ -82,7 +87,7 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
         .finally(stopCollecting)
     return { url, token, tokenFile: runFiles(path).token, home: path, stop: () => stopAll(parts as Composition) }
   } catch (error) {
-    await (parts?.close() ?? Promise.all([apart.work.close(), apart.starter.close()]))
+    await (parts?.close() ?? Promise.all(Object.values(apart).map((each) => each.close())))
     home.lock.release()
     throw error
   }

@@ -3,11 +3,11 @@
  * have V8 collect its whole heap for every few dozen. A thread has few tasks at a time, further ones wait in order. A
  * thread that ends fails what it was doing, kind `busy`, and is replaced; the others go on.
  */
-import { once } from 'node:events'
-import type { MessagePort, Worker } from 'node:worker_threads'
-import { AppError, type ErrorKind } from '../base/app-error.ts'
+import type { Worker } from 'node:worker_threads'
+import { AppError } from '../base/app-error.ts'
 import type { Log } from '../base/log.ts'
 import { Semaphore } from '../base/semaphore.ts'
+import { TaskThread } from '../base/task-thread.ts'
 import type { DecodedRecords, RecordWork, Sha256Pass } from './record-work.ts'
 import { copyIn, sharedBytes } from './shared-memory.ts'
 
@@ -20,25 +20,6 @@ export type Task =
   | { readonly verb: 'sha256'; readonly pass: number; readonly records: Uint8Array }
   | { readonly verb: 'digest' | 'forget'; readonly pass: number }
 
-export interface TaskMessage {
-  readonly id: number
-  readonly task: Task
-}
-
-export interface Answer {
-  readonly id: number
-  readonly value?: unknown
-  readonly error?: WireError
-}
-
-/** An AppError as it passes between threads; anything else is a bug and only its text passes. */
-export interface WireError {
-  readonly kind: ErrorKind | null
-  readonly code: string
-  readonly message: string
-  readonly data: Readonly<Record<string, unknown>>
-}
-
 export interface RecordThreadsOptions {
   readonly count: number
   /** Starts a thread that runs `serveRecordWork`. */
@@ -46,14 +27,9 @@ export interface RecordThreadsOptions {
   readonly log: Log
 }
 
-interface Waiting {
-  resolve(value: unknown): void
-  reject(error: unknown): void
-}
-
 export class RecordThreads implements RecordWork {
   readonly #options: RecordThreadsOptions
-  readonly #threads: Thread[] = []
+  readonly #threads: TaskThread<Task>[] = []
   readonly #turns: Semaphore
   #passes = 0
   #isClosed = false
@@ -91,82 +67,22 @@ export class RecordThreads implements RecordWork {
     await Promise.all(this.#threads.map((thread) => thread.end()))
   }
 
-  #startThread(): Thread {
-    return new Thread(this.#options.start(), (error) => {
-      if (!this.#isClosed) this.#options.log.error({ err: error }, 'a thread that checks bytes ended')
+  #startThread(): TaskThread<Task> {
+    const message = 'The thread that checked these bytes ended: send them again'
+    return new TaskThread(this.#options.start(), {
+      lost: (cause) => new AppError('busy', 'CHECK_INTERRUPTED', message, { cause }),
+      onEnd: (error) => {
+        if (!this.#isClosed) this.#options.log.error({ err: error }, 'a thread that checks bytes ended')
+      },
     })
   }
 
   /** One that has ended is replaced when it is needed: one that cannot even begin is not begun again and again. */
-  #leastBusy(): Thread {
+  #leastBusy(): TaskThread<Task> {
     for (const [place, thread] of this.#threads.entries()) {
       if (thread.isLost && !this.#isClosed) this.#threads[place] = this.#startThread()
     }
     return this.#threads.reduce((best, one) => (one.tasks < best.tasks ? one : best))
-  }
-}
-
-class Thread {
-  readonly #worker: Worker
-  readonly #waiting = new Map<number, Waiting>()
-  #ids = 0
-  #lost: AppError | null = null
-
-  constructor(worker: Worker, onEnd: (error: AppError) => void) {
-    this.#worker = worker
-    let reason: unknown = null
-    worker.on('message', (answer: Answer) => this.#take(answer))
-    worker.on('error', (error) => {
-      reason = error
-    })
-    worker.on('messageerror', (error) => {
-      reason = error
-      void worker.terminate()
-    })
-    worker.once('exit', () => {
-      const message = 'The thread that checked these bytes ended: send them again'
-      const lost = new AppError('busy', 'CHECK_INTERRUPTED', message, { cause: reason })
-      this.#lost = lost
-      for (const { reject } of this.#waiting.values()) reject(lost)
-      this.#waiting.clear()
-      onEnd(lost)
-    })
-  }
-
-  get isLost(): boolean {
-    return this.#lost !== null
-  }
-
-  get tasks(): number {
-    return this.#waiting.size
-  }
-
-  ask(task: Task): Promise<unknown> {
-    if (this.#lost !== null) return Promise.reject(this.#lost)
-    return new Promise((resolve, reject) => {
-      const id = this.#ids++
-      this.#worker.postMessage({ id, task } satisfies TaskMessage)
-      this.#waiting.set(id, { resolve, reject })
-    })
-  }
-
-  /** Without an answer. */
-  tell(task: Task): void {
-    if (this.#lost === null) this.#worker.postMessage({ id: -1, task } satisfies TaskMessage)
-  }
-
-  async end(): Promise<void> {
-    if (this.#lost !== null) return
-    const ended = once(this.#worker, 'exit')
-    await this.#worker.terminate()
-    await ended
-  }
-
-  #take({ id, value, error }: Answer): void {
-    const waiting = this.#waiting.get(id)
-    this.#waiting.delete(id)
-    if (error === undefined) waiting?.resolve(value)
-    else waiting?.reject(errorOf(error))
   }
 }
 
@@ -177,9 +93,3 @@ function shared(bytes: Uint8Array): Uint8Array {
   copyIn(copy, bytes, 0)
   return copy
 }
-
-function errorOf({ kind, code, message, data }: WireError): Error {
-  return kind === null ? new Error(message) : new AppError(kind, code, message, { data })
-}
-
-export type RecordPort = Pick<MessagePort, 'on' | 'postMessage'>

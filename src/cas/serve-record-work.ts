@@ -1,24 +1,12 @@
-/** The thread's side of record-threads.ts: takes tasks from its port, one after the other. */
+/** The thread's side of record-threads.ts. */
 import { createHash, type Hash } from 'node:crypto'
-import { AppError } from '../base/app-error.ts'
-import type { Answer, RecordPort, Task, TaskMessage, WireError } from './record-threads.ts'
+import { type Done, serveTasks, type TaskPort } from '../base/serve-tasks.ts'
+import type { Task } from './record-threads.ts'
 import { addPlain, decodeRecords, hashRecords } from './record-work.ts'
 
-interface Done {
-  readonly value: unknown
-  readonly moved: readonly ArrayBuffer[]
-}
-
-export function serveRecordWork(port: RecordPort): void {
+export function serveRecordWork(port: TaskPort): void {
   const passes = new Map<number, Hash>()
-  port.on('message', ({ id, task }: TaskMessage) => {
-    try {
-      const { value, moved } = run(task, passes)
-      if (id >= 0) port.postMessage({ id, value } satisfies Answer, [...moved])
-    } catch (error) {
-      port.postMessage({ id, error: wireOf(error) } satisfies Answer)
-    }
-  })
+  serveTasks(port, (task: Task) => run(task, passes))
 }
 
 function run(task: Task, passes: Map<number, Hash>): Done {
@@ -46,12 +34,4 @@ function run(task: Task, passes: Map<number, Hash>): Done {
       passes.delete(task.pass)
       return { value: undefined, moved: [] }
   }
-}
-
-function wireOf(error: unknown): WireError {
-  if (error instanceof AppError) {
-    return { kind: error.kind, code: error.code, message: error.message, data: error.data }
-  }
-  const message = error instanceof Error ? (error.stack ?? error.message) : String(error)
-  return { kind: null, code: 'BUG', message, data: {} }
 }

@@ -5,6 +5,9 @@ import { DatabaseSync } from 'node:sqlite'
 import fc from 'fast-check'
 import { afterAll, expect, test } from 'vitest'
 import { catalogSuite } from '../../test/suites/catalog.suite.ts'
+import { startCatalogThread } from '../app/start-catalog-thread.ts'
+import { systemClock } from '../base/clock.ts'
+import { silentLog } from '../base/log.ts'
 import type { Batch, Catalog } from './catalog.ts'
 import { MemoryCatalog } from './memory-catalog.ts'
 import { SqliteCatalog } from './sqlite-catalog.ts'
@@ -14,7 +17,22 @@ let count = 0
 const freshPath = () => join(scratch, `${count++}.db`)
 afterAll(() => rm(scratch, { recursive: true }))
 
-catalogSuite('SqliteCatalog', async () => new SqliteCatalog(freshPath()))
+const threaded = (path: string) => new SqliteCatalog(path, startCatalogThread(systemClock, silentLog))
+const DRIVERS = [
+  ['SqliteCatalog', (path: string) => new SqliteCatalog(path), 40],
+  ['SqliteCatalog with a thread', threaded, 8],
+] as const
+
+const opened: SqliteCatalog[] = []
+afterAll(() => Promise.all(opened.map((catalog) => catalog.close())))
+
+for (const [name, open] of DRIVERS) {
+  catalogSuite(name, async () => {
+    const catalog = open(freshPath())
+    opened.push(catalog)
+    return catalog
+  })
+}
 
 const name = fc.constantFrom('a', 'b', 'c', 'd', 'e')
 const batch: fc.Arbitrary<Batch> = fc.record({
@@ -45,42 +63,50 @@ async function answer(catalog: Catalog, [a, b, several, limit]: [string, string,
   }
 }
 
-test('answers as the memory catalog does after any writes, and after a reopening', async () => {
-  const step = fc.oneof(
-    { weight: 3, arbitrary: batch },
-    { weight: 5, arbitrary: question },
-    fc.constant('reopen' as const),
-  )
-  await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
-      const path = freshPath()
-      const model = new MemoryCatalog()
-      let real = new SqliteCatalog(path)
-      for (const each of steps) {
-        if (each === 'reopen') {
-          await real.close()
-          real = new SqliteCatalog(path)
-        } else if (Array.isArray(each)) {
-          expect(await answer(real, each)).toEqual(await answer(model, each))
-        } else {
-          await model.write(each)
-          await real.write(each)
+test.each(DRIVERS)(
+  '%s answers as the memory catalog does after any writes, and after a reopening',
+  async (_name, open, numRuns) => {
+    const step = fc.oneof(
+      { weight: 3, arbitrary: batch },
+      { weight: 5, arbitrary: question },
+      fc.constant('reopen' as const),
+    )
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
+        const path = freshPath()
+        const model = new MemoryCatalog()
+        let real = open(path)
+        for (const each of steps) {
+          if (each === 'reopen') {
+            await real.close()
+            real = open(path)
+          } else if (Array.isArray(each)) {
+            expect(await answer(real, each)).toEqual(await answer(model, each))
+          } else {
+            await model.write(each)
+            await real.write(each)
+          }
         }
-      }
-      await real.close()
-    }),
-    { numRuns: 40 },
-  )
-})
+        await real.close()
+      }),
+      { numRuns },
+    )
+  },
+)
 
-test('nothing of a batch stays when one row of it is refused', async () => {
-  const catalog = new SqliteCatalog(freshPath())
-  const bad = { kind: 'file', key: 'b', value: null as unknown as Uint8Array }
+test.each(DRIVERS)('%s: nothing of a batch stays when one row of it is refused', async (_name, open) => {
+  const catalog = open(freshPath())
+  const bad = { kind: null as unknown as string, key: 'b', value: new Uint8Array() }
   const good = { kind: 'file', key: 'a', value: new Uint8Array([1]) }
   await expect(catalog.write({ records: [good, bad] })).rejects.toThrow(/NOT NULL/)
   expect(await catalog.findRecord('file', 'a')).toBeNull()
+  const other = { ...good, key: 'c' }
+  const together = await Promise.allSettled([{ records: [bad] }, { records: [other] }].map((one) => catalog.write(one)))
+  expect(together.map(({ status }) => status)).toEqual(['rejected', 'fulfilled'])
+  expect(await catalog.findRecord('file', 'c')).toEqual(new Uint8Array([1]))
   await catalog.write({ records: [good] })
   expect(await catalog.findRecord('file', 'a')).toEqual(new Uint8Array([1]))
+  await catalog.close()
 })
 
 test('refuses a file of a newer version and leaves it as it is', async () => {

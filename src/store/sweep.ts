@@ -123,7 +123,7 @@ async function removeUnlessPinned(
   { catalog, pins }: SweepParts,
   removal: Parameters<Catalog['removeFree']>[0][number],
 ): Promise<boolean> {
-  // The catalog looks before its first await: nobody can pin in between.
+  // Whoever pins the name from now on and then looks at the catalog is answered after the removal.
   return !pins.has(removal.name) && (await catalog.removeFree([removal])).length > 0
 }
 

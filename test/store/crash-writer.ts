@@ -1,10 +1,14 @@
 /**
  * The child of crash.test.ts: stores blobs and catalog batches as fast as it can and prints each name once the store
- * has acknowledged it, until it is killed. Names and bytes follow from a number, so that the parent can check them.
+ * has acknowledged it, until it is killed. Names and bytes follow from a number, so that the parent can check them. The
+ * catalog commits in a thread when it is told so.
  */
 import { createHash } from 'node:crypto'
 import { writeSync } from 'node:fs'
 import { join } from 'node:path'
+import { startCatalogThread } from '../../src/app/start-catalog-thread.ts'
+import { systemClock } from '../../src/base/clock.ts'
+import { silentLog } from '../../src/base/log.ts'
 import { FsBlobStore } from '../../src/store/fs-blob-store.ts'
 import { SqliteCatalog } from '../../src/store/sqlite-catalog.ts'
 
@@ -23,9 +27,10 @@ export async function* yieldAll(segments: readonly Uint8Array[]): AsyncIterable<
   yield* segments
 }
 
-async function write(root: string, from: number): Promise<never> {
+async function write(root: string, from: number, how: string): Promise<never> {
   const blobs = await FsBlobStore.create(join(root, 'blobs'))
-  const catalog = new SqliteCatalog(join(root, 'catalog.db'))
+  const committer = how === 'thread' ? startCatalogThread(systemClock, silentLog) : undefined
+  const catalog = new SqliteCatalog(join(root, 'catalog.db'), committer)
   for (let number = from; ; number++) {
     const key = blobKey(number)
     // Every third blob replaces a damaged copy of the one before it: the most delicate order of steps.
@@ -44,4 +49,4 @@ async function write(root: string, from: number): Promise<never> {
   }
 }
 
-if (import.meta.main) await write(process.argv[2] as string, Number(process.argv[3]))
+if (import.meta.main) await write(process.argv[2] as string, Number(process.argv[3]), process.argv[4] as string)

@@ -11,13 +11,19 @@ import { readAll } from '../suites/blob-store.suite.ts'
 import { blobKey, segmentsFor, yieldAll } from './crash-writer.ts'
 
 const KILLS = 20
-const root = await mkdtemp(join(tmpdir(), 'xorbit-crash-'))
-afterAll(() => rm(root, { recursive: true }))
+const scratch = await mkdtemp(join(tmpdir(), 'xorbit-crash-'))
+afterAll(() => rm(scratch, { recursive: true }))
+
+interface Writer {
+  readonly root: string
+  /** Where the catalog commits. */
+  readonly how: 'inline' | 'thread'
+}
 
 /** Lets a writer acknowledge `count` numbers from `from`, kills it `delayMs` later, and returns the last one it said. */
-function writeAndKill(from: number, count: number, delayMs: number): Promise<number> {
+function writeAndKill({ root, how }: Writer, from: number, count: number, delayMs: number): Promise<number> {
   const script = fileURLToPath(new URL('crash-writer.ts', import.meta.url))
-  const child = spawn(process.execPath, [script, root, String(from)], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [script, root, String(from), how], { stdio: ['ignore', 'pipe', 'inherit'] })
   return new Promise((resolve, reject) => {
     let said = ''
     let armed = false
@@ -35,7 +41,7 @@ function writeAndKill(from: number, count: number, delayMs: number): Promise<num
   })
 }
 
-async function check(upTo: number): Promise<void> {
+async function check(root: string, upTo: number): Promise<void> {
   const blobs = await FsBlobStore.create(join(root, 'blobs'))
   const catalog = new SqliteCatalog(join(root, 'catalog.db'))
   for (let number = 0; number <= upTo; number++) {
@@ -56,23 +62,28 @@ async function check(upTo: number): Promise<void> {
   await catalog.close()
 }
 
-test(`everything acknowledged is there and whole after ${KILLS} kills at random moments`, {
-  timeout: 120_000,
-}, async () => {
-  const seed = Math.floor(Math.random() * 2 ** 31)
-  let state = seed
-  const random = (below: number) => {
-    state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff
-    return (state >>> 8) % below
-  }
-  let last = -1
-  for (let kill = 0; kill < KILLS; kill++) {
-    // A killed replacement leaves the damaged copy: the next writer begins at a number that makes it anew.
-    const from = Math.max(last + 1, 0)
-    last = Math.max(last, await writeAndKill(from - (from % 3), 1 + random(6), random(12)))
-  }
-  await check(last).catch((error: unknown) => {
-    throw new Error(`seed ${seed}`, { cause: error })
-  })
-  expect(last).toBeGreaterThan(KILLS)
-})
+test.each(['inline', 'thread'] as const)(
+  `everything acknowledged is there and whole after ${KILLS} kills at random moments: %s`,
+  {
+    timeout: 120_000,
+  },
+  async (how) => {
+    const root = join(scratch, how)
+    const seed = Math.floor(Math.random() * 2 ** 31)
+    let state = seed
+    const random = (below: number) => {
+      state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff
+      return (state >>> 8) % below
+    }
+    let last = -1
+    for (let kill = 0; kill < KILLS; kill++) {
+      // A killed replacement leaves the damaged copy: the next writer begins at a number that makes it anew.
+      const from = Math.max(last + 1, 0)
+      last = Math.max(last, await writeAndKill({ root, how }, from - (from % 3), 1 + random(6), random(12)))
+    }
+    await check(root, last).catch((error: unknown) => {
+      throw new Error(`seed ${seed}`, { cause: error })
+    })
+    expect(last).toBeGreaterThan(KILLS)
+  },
+)

@@ -7,6 +7,7 @@ export function catalogSuite(name: string, create: () => Promise<Catalog>): void
     recordsAndIndex(create)
     pathsAndLeases(create)
     removals(create)
+    order(create)
   })
 }
 
@@ -135,12 +136,6 @@ function pathsAndLeases(create: () => Promise<Catalog>): void {
 }
 
 function removals(create: () => Promise<Catalog>): void {
-  const listed = async (names: AsyncIterable<string>) => {
-    const all: string[] = []
-    for await (const name of names) all.push(name)
-    return all
-  }
-
   test('lists keys, sources by prefix and targets, more than a page, in order', async () => {
     const catalog = await create()
     const names = Array.from({ length: 230 }, (_, i) => String((i * 7919) % 1000).padStart(4, '0'))
@@ -193,4 +188,45 @@ function removals(create: () => Promise<Catalog>): void {
     await catalog.remove({ records: [{ kind: 'trash', key: 'file:f' }] })
     expect(await catalog.findRecord('trash', 'file:f')).toBeNull()
   })
+}
+
+function order(create: () => Promise<Catalog>): void {
+  test('changes that nobody waited for happen in the order in which they were asked for', async () => {
+    const catalog = await create()
+    const value = new Uint8Array([1])
+    const removal = { name: 'file:f', leasesAfter: 0, records: [{ kind: 'file', key: 'f' }] }
+    const held = { references: [{ from: 'repo:1', to: 'file:f' }] }
+    const [, kept, , gone] = await Promise.all([
+      catalog.write({ records: [{ kind: 'file', key: 'f', value }], ...held }),
+      catalog.removeFree([removal]),
+      catalog.remove(held),
+      catalog.removeFree([removal]),
+      catalog.write(held),
+    ])
+    expect([kept, gone]).toEqual([[], ['file:f']])
+    expect(await catalog.findRecord('file', 'f')).toBeNull()
+    expect(await catalog.findHolders('file:f', 1)).toEqual(['repo:1'])
+  })
+
+  test('what is looked at after a removal was asked for is seen as that leaves it', async () => {
+    const catalog = await create()
+    const names = Array.from({ length: 20 }, (_, i) => `f${i}`)
+    const records = names.map((key) => ({ kind: 'file', key, value: new Uint8Array([1]) }))
+    await catalog.write({ records, references: names.map((key) => ({ from: 'repo:1', to: `file:${key}` })) })
+    for (const key of names) {
+      const name = `file:${key}`
+      const taken = catalog.remove({ references: [{ from: 'repo:1', to: name }] })
+      expect(await catalog.hasPath(['repo:1'], name)).toBe(false)
+      const removed = catalog.removeFree([{ name, leasesAfter: 0, records: [{ kind: 'file', key }] }])
+      expect(await catalog.findRecord('file', key)).toBeNull()
+      expect([await taken, await removed]).toEqual([undefined, [name]])
+    }
+    expect(await listed(catalog.listKeys('file'))).toEqual([])
+  })
+}
+
+async function listed(names: AsyncIterable<string>): Promise<string[]> {
+  const all: string[] = []
+  for await (const name of names) all.push(name)
+  return all
 }
