@@ -112,7 +112,11 @@ test('waiting is bounded, and ends with its signal', async () => {
   const stop = new AbortController()
   const running = text.render({})
   const waiting = text.render({}, stop.signal)
-  await expect(text.render({})).rejects.toMatchObject({ kind: 'busy', code: 'TEXT_BUSY', data: { retryAfterMs: 1000 } })
+  await expect(text.render({})).rejects.toMatchObject({
+    kind: 'rate-limited',
+    code: 'TEXT_BUSY',
+    data: { retryAfterMs: 1000 },
+  })
   stop.abort()
   await expect(waiting).rejects.toMatchObject({ kind: 'cancelled' })
   await expect(running).rejects.toMatchObject({ code: 'TEXT_TOO_COSTLY' })

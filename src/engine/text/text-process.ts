@@ -104,7 +104,7 @@ export class TextProcess implements AsyncDisposable {
 
   async #run(task: TextTask, deadlineMs: number, signal?: AbortSignal): Promise<TextValue> {
     if (this.#turns.waiting >= this.#limits.waitingMax) {
-      throw new AppError('busy', 'TEXT_BUSY', 'Too many texts wait for this model: try again soon', {
+      throw new AppError('rate-limited', 'TEXT_BUSY', 'Too many texts wait for this model: try again soon', {
         data: { retryAfterMs: 1000 },
       })
     }
