@@ -40,7 +40,11 @@ export interface ServeOptions {
   readonly allowedHosts: readonly string[]
   readonly firstUser: string
   readonly limits?: ServerLimits | undefined
+  /** Folders and GGUF files of models that are loaded before it is ready. */
+  readonly models?: readonly string[]
   readonly log: Log
+  /** Ends a start that takes long. */
+  readonly signal?: AbortSignal
 }
 
 export interface RunningServer {
@@ -49,6 +53,8 @@ export interface RunningServer {
   readonly token: string | null
   readonly tokenFile: string
   readonly home: string
+  /** By their names. */
+  readonly models: readonly string[]
   stop(): Promise<void>
 }
 
@@ -70,6 +76,7 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     const token = await firstToken(path, parts.accounts, options.firstUser)
     checkExposure(options.host, parts.accounts)
     if (options.publicUrl !== undefined) setPublicUrl(parts.server, parsePublicUrl(options.publicUrl))
+    for (const model of options.models ?? []) await parts.models.load(model, { clock, log }, options.signal)
     const url = await listen(parts, options)
     await tellWhere(path, url)
     reasons.length = 0
@@ -80,7 +87,9 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
         .stop()
         .then(() => stop(running))
         .finally(stopCollecting)
-    return { url, token, tokenFile: runFiles(path).token, home: path, stop: () => stopAll(parts as Composition) }
+    const models = parts.models.list().map(({ name }) => name)
+    const tokenFile = runFiles(path).token
+    return { url, token, tokenFile, home: path, models, stop: () => stopAll(parts as Composition) }
   } catch (error) {
     await (parts?.close() ?? Promise.all([apart.work.close(), apart.starter.close()]))
     home.lock.release()
@@ -193,6 +202,8 @@ async function drain(parts: Composition, clock: Clock, log: Log): Promise<void> 
     () => {
       log.warn({}, 'requests still ran when the server stopped')
       server.closeAllConnections()
+      // Who waits for an engine that hangs hears of its end.
+      return parts.models[Symbol.asyncDispose]()
     },
     (reason: unknown) => reason,
   )
