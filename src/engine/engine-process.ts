@@ -27,7 +27,7 @@ export interface EngineProcessOptions {
   readonly log?: Log
 }
 
-const TIMES: LinkTimes = { loadMs: 1_800_000, pingMs: 500, missesMax: 6, busyMissesMax: 120, endMs: 5_000 }
+const TIMES: LinkTimes = { loadMs: 1_800_000, pingMs: 500, missesMax: 5, busyMissesMax: 120, endMs: 5_000 }
 /** `retries` and `retryAfterMsMax` mean nothing here: it is tried as long as the model is wanted. */
 const RESTARTS: RetryPolicy = { retries: 0, firstMs: 100, factor: 4, capMs: 300_000, retryAfterMsMax: 0 }
 /** Who lived that long did not die of being started. */
