@@ -36,7 +36,9 @@ export class ChatModel implements AsyncDisposable {
     signal?: AbortSignal,
   ): Promise<ChatModel> {
     await using parts = new AsyncDisposableStack()
-    const text = parts.use(await TextProcess.start({ kind: 'directory', path: weights.path }))
+    const text = parts.use(
+      await TextProcess.start({ kind: weights.kind === 'gguf' ? 'gguf' : 'directory', path: weights.path }),
+    )
     const model = { slotCount: SLOT_COUNT, contextTokens: CONTEXT_TOKENS, ...options.model }
     const withLog = log === undefined ? { ...options, model } : { ...options, model, log }
     const engine = parts.use(await EngineProcess.start(weights, withLog, signal))

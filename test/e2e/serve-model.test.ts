@@ -1,4 +1,4 @@
-/** `xorbit serve demo-chat`: OpenAI's API from a real server, whose answers are known. */
+/** `xorbit serve demo-chat demo.gguf`: OpenAI's API from a real server, whose answers are known. */
 import { readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { askChat, openChat, readChat } from '../farm/chat-client.ts'
 import { cpuSeconds, findChildren } from '../farm/child-processes.ts'
+import { writeGgufModel } from '../farm/gguf-model.ts'
 import { send } from '../farm/http-send.ts'
 import { HubProcess, ROOT, xorbit } from '../farm/hub-process.ts'
 
@@ -24,14 +25,17 @@ let folder = ''
 let hub: HubProcess
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'serve-model-'))
-  hub = await HubProcess.start(folder, { args: [DEMO] })
+  writeGgufModel(DEMO, join(folder, 'demo.gguf'), { pre: 'qwen2' })
+  hub = await HubProcess.start(folder, { args: [DEMO, join(folder, 'demo.gguf')] })
 })
 afterAll(async () => {
   await hub?.stop()
   await rm(folder, { recursive: true })
 })
 
-const enginePid = () => findChildren(hub.pid, 'engine-host')[0] as number
+/** Of demo-chat: the other one maps its file. */
+const mapsGguf = (pid: number) => readFileSync(`/proc/${pid}/maps`, 'utf8').includes('demo.gguf')
+const enginePid = () => findChildren(hub.pid, 'engine-host').find((pid) => !mapsGguf(pid)) as number
 const post = (body: object | string) =>
   send(hub.url, '/v1/chat/completions', {
     method: 'POST',
@@ -50,26 +54,31 @@ async function askLater(): Promise<string> {
   }
 }
 
-test('nine golden conversations, streamed and whole, one by one and all at once, with exact usage', async () => {
-  const streamed = await Promise.all(
-    golden.map(({ messages }) => askChat(hub.url, { ...GREEDY, messages, stream_options: { include_usage: true } })),
-  )
-  for (const [i, { greedy_text, greedy_ids, messages }] of golden.entries()) {
-    const { text, pieces, finish, usage, last } = streamed[i] as (typeof streamed)[number]
-    expect([text, finish, last.data]).toEqual([greedy_text, 'stop', '[DONE]'])
-    expect(pieces).toBeGreaterThan(2)
-    expect(usage?.completion_tokens).toBe(greedy_ids.length)
-    const whole = (await post({ ...GREEDY, messages })).json() as { choices: object[]; usage: object }
-    expect(whole.choices).toMatchObject([
-      { index: 0, message: { role: 'assistant', content: greedy_text }, finish_reason: 'stop' },
-    ])
-    expect(whole.usage).toMatchObject({
-      prompt_tokens: usage?.prompt_tokens,
-      completion_tokens: greedy_ids.length,
-      total_tokens: (usage?.prompt_tokens ?? 0) + greedy_ids.length,
-    })
-  }
-})
+test.each(['demo-chat', 'demo'])(
+  '%s: nine golden conversations, streamed and whole, all at once, with exact usage',
+  async (model) => {
+    const streamed = await Promise.all(
+      golden.map(({ messages }) =>
+        askChat(hub.url, { ...GREEDY, model, messages, stream_options: { include_usage: true } }),
+      ),
+    )
+    for (const [i, { greedy_text, greedy_ids, messages }] of golden.entries()) {
+      const { text, pieces, finish, usage, last } = streamed[i] as (typeof streamed)[number]
+      expect([text, finish, last.data]).toEqual([greedy_text, 'stop', '[DONE]'])
+      expect(pieces).toBeGreaterThan(2)
+      expect(usage?.completion_tokens).toBe(greedy_ids.length)
+      const whole = (await post({ ...GREEDY, model, messages })).json() as { choices: object[]; usage: object }
+      expect(whole.choices).toMatchObject([
+        { index: 0, message: { role: 'assistant', content: greedy_text }, finish_reason: 'stop' },
+      ])
+      expect(whole.usage).toMatchObject({
+        prompt_tokens: usage?.prompt_tokens,
+        completion_tokens: greedy_ids.length,
+        total_tokens: (usage?.prompt_tokens ?? 0) + greedy_ids.length,
+      })
+    }
+  },
+)
 
 test('the stream is what OpenAI sends, byte by byte', async () => {
   const reply = await post({ ...JAPAN, stream: true, max_tokens: 2 })
@@ -93,7 +102,8 @@ test('the stream is what OpenAI sends, byte by byte', async () => {
 test('models are listed, under both addresses', async () => {
   for (const prefix of ['/v1', '/oai/v1']) {
     const entry = { id: 'demo-chat', object: 'model', owned_by: 'xorbit', created: expect.any(Number) }
-    expect((await send(hub.url, `${prefix}/models`)).json()).toEqual({ object: 'list', data: [entry] })
+    const data = [entry, { ...entry, id: 'demo' }]
+    expect((await send(hub.url, `${prefix}/models`)).json()).toEqual({ object: 'list', data })
     expect((await send(hub.url, `${prefix}/models/demo-chat`)).json()).toEqual(entry)
   }
   // MODEL_UNKNOWN, as OpenAI calls it.
