@@ -3,8 +3,10 @@ import { closeSync, existsSync, fstatSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { AppError } from '../base/app-error.ts'
 import { type GgufHeader, parseGgufHeader, type WantedLists } from '../weights/gguf-header.ts'
+import { verifyGgufSizes } from '../weights/gguf-sizes.ts'
 import { listSplitNames, verifySplit } from '../weights/gguf-split.ts'
 import { verifyGgufSupport } from '../weights/gguf-support.ts'
+import { VOCABULARY_LISTS, verifyGgufVocabulary } from '../weights/gguf-vocabulary.ts'
 import { openModelFile, readExactly } from './tensor-files.ts'
 
 const FIRST_BYTES = 1024 * 1024
@@ -18,14 +20,17 @@ export function readGgufHeaders(path: string): { readonly header: GgufHeader; re
     if (!existsSync(join(folder, name))) {
       throw new AppError('not-found', 'MODEL_FILE_MISSING', `${join(folder, name)} is missing: pull the model again`)
     }
-    return { name, header: readGgufHeader(join(folder, name)) }
+    return { name, header: readGgufHeader(join(folder, name), VOCABULARY_LISTS) }
   })
-  if (parts[0] !== undefined) verifyGgufSupport(parts[0].name, parts[0].header)
+  // There is always one: the name itself.
+  const named = parts[0] as (typeof parts)[number]
+  verifyGgufSupport(named.name, named.header)
   verifySplit(parts)
+  verifyGgufSizes(named.name, named.header)
+  verifyGgufVocabulary(named.name, named.header)
   const tensors = parts.flatMap(({ header }) => header.tensors)
   const weightBytes = tensors.reduce((sum, { start, end }) => sum + end - start, 0)
-  const first = parts[0]?.header as GgufHeader
-  return { header: { ...first, tensors }, weightBytes }
+  return { header: { ...named.header, tensors }, weightBytes }
 }
 
 /** Of one file; with the lists that are wanted. */

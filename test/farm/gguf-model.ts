@@ -6,12 +6,16 @@ import { planModel } from '../../src/engine/llama/plan-model.ts'
 import { ModelDirectory } from '../../src/engine/model-directory.ts'
 import { vocabularyKeys } from './gguf-vocabulary.ts'
 
-/** `pre` names the way byte-level text is cut first. */
-export function writeGgufModel(directory: string, path: string, { pre }: { pre: string }): void {
+/** `pre` names the way byte-level text is cut first; `more` are further keys, before the others. */
+export function writeGgufModel(
+  directory: string,
+  path: string,
+  { pre, more = new Map() }: { pre: string; more?: ReadonlyMap<string, GgufValue> },
+): void {
   using model = new ModelDirectory(directory)
   const { values, tensors } = planModel(model, 'keep')
-  for (const [key, value] of vocabularyKeys(directory, { pre, size: model.config.vocabSize })) values.set(key, value)
-  writeGguf(path, values, tensors)
+  const vocabulary = vocabularyKeys(directory, { pre, size: model.config.vocabSize })
+  writeGguf(path, new Map([...more, ...values, ...vocabulary]), tensors)
 }
 
 export const partName = (part: number, parts: number) =>

@@ -78,7 +78,7 @@ test('a hundred clients at once', async () => {
         expect(ids).toEqual(isWhole ? expected : expected.slice(0, ids.length))
         if (leavesAfter === null) expect(isWhole).toBe(true)
       }
-      await expect.poll(() => engine.stats(), { timeout: 2000 }).toEqual({ slotCount: 4, running: 0, queued: 0 })
+      await expect.poll(() => engine.stats(), { timeout: 1000 }).toEqual({ slotCount: 4, running: 0, queued: 0 })
     }),
     { numRuns: 1, endOnFailure: true },
   )
