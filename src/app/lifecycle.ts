@@ -21,7 +21,7 @@ import { type Home, openHome } from '../store/home.ts'
 import { HomeWatch } from '../store/home-watch.ts'
 import { lowSpace } from '../store/space.ts'
 import { WriteProbe } from '../store/write-probe.ts'
-import { collectEarly } from './collect-early.ts'
+import { collectEarly, collectWhenIdle } from './collect-early.ts'
 import { type Composition, compose, type ServerLimits } from './compose.ts'
 import { connectionsMax } from './connection-limit.ts'
 import { sweepDaily } from './daily-sweep.ts'
@@ -81,12 +81,14 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     await tellWhere(path, url)
     reasons.length = 0
     const sweeping = startSweeping(parts, () => watch.check())
-    const stopCollecting = collectEarly()
+    const collecting = [collectEarly(), collectWhenIdle()]
     const stopAll = (running: Composition) =>
       sweeping
         .stop()
         .then(() => stop(running))
-        .finally(stopCollecting)
+        .finally(() => {
+          for (const end of collecting) end()
+        })
     const models = parts.models.list().map(({ name }) => name)
     const tokenFile = runFiles(path).token
     return { url, token, tokenFile, home: path, models, stop: () => stopAll(parts as Composition) }
