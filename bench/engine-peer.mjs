@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 
 const [folder, figures] = process.argv.slice(2)
-const { gguf, promptTokens, outputTokens, prefillTokens } = JSON.parse(figures)
+const { gguf, promptTokens, outputTokens, prefillTokens, firstTokens } = JSON.parse(figures)
 const entry = createRequire(join(folder, 'package.json')).resolve('node-llama-cpp')
 const { getLlama, LlamaLogLevel } = await import(pathToFileURL(entry).href)
 const tokensOf = (count, seed) => Array.from({ length: count }, (_, i) => 300 + (((i + seed) * 37) % 4000))
@@ -34,6 +34,9 @@ async function run(seed, prompt, output) {
 
 let seed = 0
 await run(seed++, promptTokens, 4)
+const first = performance.now()
+await run(500 + seed++, firstTokens, 1)
+const firstMs = performance.now() - first
 const prefill = await rate(prefillTokens, () => run(1000 + seed++, prefillTokens, 1))
 const together = (count) => {
   const runs = () =>
@@ -41,5 +44,5 @@ const together = (count) => {
   return rate(count * outputTokens, runs)
 }
 const decode = { 1: await together(1), 4: await together(4), 8: await together(8) }
-process.stdout.write(`\n${JSON.stringify({ loadMs, prefill, decode })}\n`)
+process.stdout.write(`\n${JSON.stringify({ loadMs, firstMs, prefill, decode })}\n`)
 process.exit(0)

@@ -19,7 +19,7 @@ const CALL = /new AppError\(\s*([^,]+),\s*([^,]+),/g
 const NOT_CODES = [
   ...['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'NO_APP_FILE'],
   ...['XETBLOB', 'XBLBHSH', 'XBLBBND', 'XORBBLOB'],
-  ...['COMMIT', 'ROLLBACK', 'NFC', 'NFD', 'UTC', 'LFS', 'LORA', 'I2_S', 'GGUF', 'SIGABRT'],
+  ...['COMMIT', 'ROLLBACK', 'NFC', 'NFD', 'UTC', 'LFS', 'LORA', 'BPE', 'I2_S', 'GGUF', 'SIGABRT'],
   ...['SIGINT', 'SIGTERM', 'SIGKILL', 'MODULE_NOT_FOUND', 'UND_ERR_HEADERS_OVERFLOW'],
 ]
 

@@ -7,8 +7,8 @@ export const GENERATION_MEANINGS: Readonly<Record<string, string>> = {
     "The model's chat template is broken or asks for more than it may. Use another model, or mend its template.",
   TEMPLATE_REFUSED:
     "The model's chat template takes no such conversation; the message is its own. Change the messages.",
-  TOKENIZER_BAD: 'The tokenizer.json of the model is broken. Get it again.',
-  TOKENIZER_UNSUPPORTED: 'The tokenizer of the model is of a kind that is not supported here.',
+  TOKENIZER_BAD: 'The tokenizer.json of the model, or what its GGUF file has in its place, is broken. Get it again.',
+  TOKENIZER_UNSUPPORTED: 'The tokenizer of the model is of a kind that is not supported here. The message names it.',
   TEMPLATE_MISSING: 'The model has no chat template: it was made for texts, not for chats. Ask it for a completion.',
   TEXT_BUSY: 'Too many texts wait for this model. Try again after the time given.',
   TEXT_CLOSED: 'The model was unloaded meanwhile. Ask again.',

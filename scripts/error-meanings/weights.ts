@@ -7,6 +7,7 @@ export const WEIGHTS_MEANINGS: Readonly<Record<string, string>> = {
   GGUF_MAGIC_BAD: 'The file is no GGUF file. Check its name and where it came from.',
   GGUF_OFFSET_BAD: 'Tensors of the GGUF file lie over each other or off their alignment. Get the file again.',
   GGUF_SHAPE_BAD: 'A tensor of the GGUF file has impossible dimensions. Get or convert the file again.',
+  GGUF_SIZES_BAD: 'A size in the GGUF header is none that can be computed with. Get or convert the model again.',
   GGUF_SPLIT_BAD:
     'The parts of a model in several GGUF files do not belong together. Get the part that is named again.',
   GGUF_TEXT_BAD: 'A text in the GGUF header is no UTF-8. Get or convert the file again.',
@@ -14,6 +15,7 @@ export const WEIGHTS_MEANINGS: Readonly<Record<string, string>> = {
   GGUF_TRUNCATED: 'The GGUF file is shorter than its header says. Get it again.',
   GGUF_TYPE_UNKNOWN: 'The GGUF file uses a type that is not known here. Update xorbit, or convert the file.',
   GGUF_UNSUPPORTED: 'The embedded engine cannot run this GGUF file, for the reason it names, with what helps.',
+  GGUF_VOCABULARY_BAD: 'The vocabulary in the GGUF header contradicts itself. Get or convert the model again.',
   GGUF_VERSION_UNKNOWN: 'The GGUF file is of a version that is not known here. Convert it to version 3.',
   MODEL_ARCHITECTURE_UNSUPPORTED:
     'The engine does not know the architecture. Use a GGUF file or another server for it.',

@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { AccountsAdmin } from '../actions/admin.ts'
 import { LocalCare } from '../actions/care.ts'
 import { openStore, type Store } from '../actions/open-store.ts'
+import { ServedModels } from '../actions/served-models.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import { Metrics } from '../base/metrics.ts'
@@ -33,6 +34,7 @@ import type { CommitterApart } from '../store/catalog-change.ts'
 export interface Composition {
   readonly store: Store
   readonly accounts: Accounts
+  readonly models: ServedModels
   readonly server: FastifyInstance
   close(): Promise<void>
 }
@@ -105,15 +107,18 @@ export async function compose({
     callerOf: (request: FastifyRequest) => callerOf(hub, request),
   }
   const metrics = new Metrics()
+  const models = new ServedModels()
   const care = new LocalCare(store)
   const guards = { rates: limits.rates, pace, allowedHosts }
-  const server = createServer({ cas, hub, admin, care, health, metrics, clock, log, ...guards })
+  const server = createServer({ cas, hub, admin, care, models, health, metrics, clock, log, ...guards })
   return {
     store,
     accounts,
+    models,
     server,
     async close() {
       await server.close()
+      await models[Symbol.asyncDispose]()
       await store.close()
     },
   }

@@ -21,7 +21,7 @@ import { type Home, openHome } from '../store/home.ts'
 import { HomeWatch } from '../store/home-watch.ts'
 import { lowSpace } from '../store/space.ts'
 import { WriteProbe } from '../store/write-probe.ts'
-import { collectEarly } from './collect-early.ts'
+import { collectEarly, collectWhenIdle } from './collect-early.ts'
 import { type Composition, compose, type ServerLimits } from './compose.ts'
 import { connectionsMax } from './connection-limit.ts'
 import { sweepDaily } from './daily-sweep.ts'
@@ -41,7 +41,11 @@ export interface ServeOptions {
   readonly allowedHosts: readonly string[]
   readonly firstUser: string
   readonly limits?: ServerLimits | undefined
+  /** Folders and GGUF files of models that are loaded before it is ready. */
+  readonly models?: readonly string[]
   readonly log: Log
+  /** Ends a start that takes long. */
+  readonly signal?: AbortSignal
 }
 
 export interface RunningServer {
@@ -50,6 +54,8 @@ export interface RunningServer {
   readonly token: string | null
   readonly tokenFile: string
   readonly home: string
+  /** By their names. */
+  readonly models: readonly string[]
   stop(): Promise<void>
 }
 
@@ -75,17 +81,22 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     const token = await firstToken(path, parts.accounts, options.firstUser)
     checkExposure(options.host, parts.accounts)
     if (options.publicUrl !== undefined) setPublicUrl(parts.server, parsePublicUrl(options.publicUrl))
+    for (const model of options.models ?? []) await parts.models.load(model, { clock, log }, options.signal)
     const url = await listen(parts, options)
     await tellWhere(path, url)
     reasons.length = 0
     const sweeping = startSweeping(parts, () => watch.check())
-    const stopCollecting = collectEarly()
+    const collecting = [collectEarly(), collectWhenIdle()]
     const stopAll = (running: Composition) =>
       sweeping
         .stop()
         .then(() => stop(running))
-        .finally(stopCollecting)
-    return { url, token, tokenFile: runFiles(path).token, home: path, stop: () => stopAll(parts as Composition) }
+        .finally(() => {
+          for (const end of collecting) end()
+        })
+    const models = parts.models.list().map(({ name }) => name)
+    const tokenFile = runFiles(path).token
+    return { url, token, tokenFile, home: path, models, stop: () => stopAll(parts as Composition) }
   } catch (error) {
     await (parts?.close() ?? Promise.all(Object.values(apart).map((each) => each.close())))
     home.lock.release()
@@ -198,6 +209,8 @@ async function drain(parts: Composition, clock: Clock, log: Log): Promise<void> 
     () => {
       log.warn({}, 'requests still ran when the server stopped')
       server.closeAllConnections()
+      // Who waits for an engine that hangs hears of its end.
+      return parts.models[Symbol.asyncDispose]()
     },
     (reason: unknown) => reason,
   )

@@ -43,6 +43,12 @@ export const STATUS_OF_CODE: Readonly<Record<string, number>> = {
   METHOD_UNKNOWN: 405,
   HEADERS_TOO_MANY: 431,
   BODY_ENCODED: 415,
+  // Not the request is broken but the weights.
+  ENGINE_NAN: 500,
+  // What a request asks for and nothing here does is the request's fault, as OpenAI's clients see it.
+  PARAMETER_UNSUPPORTED: 400,
+  CONTENT_UNSUPPORTED: 400,
+  TEMPLATE_MISSING: 400,
   // Whoever started the server chose the place, not who asks it.
   DATABASE_READ_ONLY: 500,
   // Not what was asked for is missing: all of it is in doubt.

@@ -27,7 +27,7 @@ export interface EngineProcessOptions {
   readonly log?: Log
 }
 
-const TIMES: LinkTimes = { loadMs: 1_800_000, pingMs: 5_000, silenceMsMax: 60_000, endMs: 5_000 }
+const TIMES: LinkTimes = { loadMs: 1_800_000, pingMs: 500, missesMax: 5, busyMissesMax: 120, endMs: 5_000 }
 /** `retries` and `retryAfterMsMax` mean nothing here: it is tried as long as the model is wanted. */
 const RESTARTS: RetryPolicy = { retries: 0, firstMs: 100, factor: 4, capMs: 300_000, retryAfterMsMax: 0 }
 /** Who lived that long did not die of being started. */
@@ -69,11 +69,24 @@ export class EngineProcess implements TokenGenerator {
     this.#log = options.log ?? silentLog
   }
 
-  /** Loads the model, and fails if it cannot be. */
-  static async start(weights: seam.WeightsOnDisk, options: EngineProcessOptions = {}): Promise<EngineProcess> {
+  /** Loads the model, and fails if it cannot be. The signal ends the loading. */
+  static async start(
+    weights: seam.WeightsOnDisk,
+    options: EngineProcessOptions = {},
+    signal?: AbortSignal,
+  ): Promise<EngineProcess> {
     const self = new EngineProcess(weights, options)
-    await self.#startLink()
-    return self
+    if (signal?.aborted) throw cancelled(signal.reason)
+    const cancel = () => self.#closed.abort()
+    signal?.addEventListener('abort', cancel, { once: true })
+    try {
+      await self.#startLink()
+      return self
+    } catch (error) {
+      throw signal?.aborted ? cancelled(signal.reason) : error
+    } finally {
+      signal?.removeEventListener('abort', cancel)
+    }
   }
 
   /** Of the process that computes at the moment. */
@@ -206,14 +219,21 @@ export class EngineProcess implements TokenGenerator {
   async #startLink(): Promise<void> {
     const events = {
       onMessage: (message: FromHost) => this.#take(message),
+      // A call is done at once and whole; tokens are computed beside what the process says, but for the plain driver.
+      isBusy: () => this.#task.engine === 'reference' || [...this.#waiting.values()].some(({ onValue }) => onValue),
       onEnd: (reason: string) => this.#onEnd(reason),
     }
     const link = new HostLink(events, this.#times, this.#clock)
+    // Whoever waits for a model that is not wanted any more waits no longer.
+    const unwanted = () => link.kill('it is not wanted any more')
+    this.#closed.signal.addEventListener('abort', unwanted, { once: true })
     try {
       this.#loaded = await link.load(this.#task)
     } catch (error) {
       await link.end()
       throw error
+    } finally {
+      this.#closed.signal.removeEventListener('abort', unwanted)
     }
     this.#startedMs = this.#clock.monotonicMs()
     this.#link = link

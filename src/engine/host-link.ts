@@ -9,6 +9,8 @@ import type { EngineCaps, ModelInfo } from './token-engine.ts'
 
 export interface LinkEvents {
   onMessage(message: FromHost): void
+  /** What it was asked may keep it from answering pings. */
+  isBusy(): boolean
   /** Once, however it ended. */
   onEnd(reason: string): void
 }
@@ -16,7 +18,10 @@ export interface LinkEvents {
 export interface LinkTimes {
   readonly loadMs: number
   readonly pingMs: number
-  readonly silenceMsMax: number
+  /** Pings without a word, after which it hangs. */
+  readonly missesMax: number
+  /** The same while it does what it cannot do beside answering, such as attaching an adapter. */
+  readonly busyMissesMax: number
   readonly endMs: number
 }
 
@@ -33,7 +38,7 @@ export class HostLink {
   readonly #times: LinkTimes
   readonly #ended = Promise.withResolvers<void>()
   readonly #over = new AbortController()
-  #heardMs: number
+  #hasSpoken = false
   #lastWords = ''
   #killedFor: string | null = null
 
@@ -41,11 +46,11 @@ export class HostLink {
     this.#events = events
     this.#times = times
     this.#clock = clock
-    this.#heardMs = clock.monotonicMs()
     const kept = Object.entries(process.env).filter(([name]) => ENVIRONMENT.test(name))
     this.#child = fork(ENTRY, [], {
       serialization: 'advanced',
-      execArgv: [],
+      // Its objects are few and live shortly: more room for them would only be taken, never used.
+      execArgv: ['--max-semi-space-size=2'],
       env: Object.fromEntries(kept),
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     })
@@ -53,7 +58,7 @@ export class HostLink {
       this.#lastWords = (this.#lastWords + text).slice(-LAST_WORDS_CHARS)
     })
     this.#child.on('message', (message: FromHost) => {
-      this.#heardMs = clock.monotonicMs()
+      this.#hasSpoken = true
       if (!this.isOver) this.#events.onMessage(message)
     })
     // The last words may come after the end.
@@ -81,6 +86,7 @@ export class HostLink {
         if (message.type === 'loaded') answered.resolve(message)
         else if (message.type === 'not-loaded') answered.reject(revive(message.error))
       },
+      isBusy: () => true,
       onEnd: (reason) => answered.reject(died(reason, 'while it loaded the model')),
     }
     const gaveUp = new AbortController()
@@ -122,14 +128,20 @@ export class HostLink {
     patience.abort()
   }
 
-  /** A process that answers nothing any more, stopped or stuck, is ended. */
+  /**
+   * A process that answers nothing any more, stopped or stuck, is ended. What counts are pings, not time: a server that
+   * was itself held up, with the machine perhaps, has heard nothing because it did not listen.
+   */
   async #watch(): Promise<void> {
-    const { pingMs, silenceMsMax } = this.#times
+    const { pingMs, missesMax, busyMissesMax } = this.#times
+    let misses = 0
     while (!this.isOver) {
+      this.#hasSpoken = false
       this.send({ type: 'ping' })
       await this.#clock.sleep(pingMs, this.#over.signal).catch((reason: unknown) => reason)
-      const silentMs = this.#clock.monotonicMs() - this.#heardMs
-      if (!this.isOver && silentMs > silenceMsMax) this.kill(`it answered nothing for ${Math.round(silentMs)} ms`)
+      misses = this.#hasSpoken ? 0 : misses + 1
+      const most = this.#events.isBusy() ? busyMissesMax : missesMax
+      if (!this.isOver && misses >= most) this.kill(`it answered nothing for ${misses * pingMs} ms`)
     }
   }
 

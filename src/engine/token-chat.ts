@@ -27,10 +27,9 @@ export class TokenChat implements seam.ChatBackend {
   readonly #vocabulary: Vocabulary
   readonly #endTokens: readonly number[]
 
-  /** `text` has a tokenizer. Both belong to whoever made them. */
+  /** Both belong to whoever made them. */
   constructor(generator: TokenGenerator, text: TextProcess) {
     const { vocabulary, stopTokens } = text.info
-    if (vocabulary === null) throw new Error('a source of text without a tokenizer')
     this.#generator = generator
     this.#text = text
     this.#vocabulary = new Vocabulary(vocabulary)

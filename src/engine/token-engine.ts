@@ -68,8 +68,6 @@ export interface ModelInfo {
   readonly slotCount: number
   /** End of turn or text, as far as the weights say it (config.json, GGUF keys). */
   readonly stopTokens: readonly number[]
-  /** GGUF keys that the text layers want: chat template, special token ids, whether to add BOS. Empty otherwise. */
-  readonly textKeys: Readonly<Record<string, string | number | boolean>>
   /** What whoever loads it should know: something it asks for is left out. */
   readonly warnings?: readonly string[]
 }

@@ -48,6 +48,8 @@ export const COMMENT_BODY_BYTES_MAX = 256 * KIB
 export const OBJECT_LIST_BYTES_MAX = 4 * MIB
 /** Lists of paths and samples: 256 files of `huggingface_hub`, each 4 KiB of sample, are 1.5 MiB in base64. */
 export const PATH_LIST_BYTES_MAX = 8 * MIB
+/** A conversation: the context of a model with a million tokens is 4 MiB of text. */
+export const CHAT_BODY_BYTES_MAX = 8 * MIB
 /** Of all bodies that are being read into memory at once; shards and xorbs have their own turns (cas/limits.ts). */
 export const BODIES_HELD_BYTES_MAX = 256 * MIB
 /** What is read and thrown away after a refusal, so that the client sees it: a little more than the largest xorb. */

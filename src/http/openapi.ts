@@ -87,5 +87,6 @@ function tagOf(url: string): string {
   if (url.includes('/info/lfs/')) return 'Git LFS'
   if (url.startsWith('/cas/')) return 'Xet'
   if (url.startsWith('/-/')) return 'Administration'
+  if (/^\/(oai\/)?v1\/(chat|models)/.test(url)) return 'Models'
   return url.startsWith('/api/') || url.endsWith('/*') ? 'Hub' : 'System'
 }

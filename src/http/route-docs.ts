@@ -10,6 +10,7 @@ import { DUPLICATE, SETTINGS } from './routes/hub/settings.ts'
 import { VALIDATE_YAML } from './routes/hub/validate-yaml.ts'
 import { LFS_BATCH } from './routes/lfs/batch.ts'
 import { LFS_VERIFY } from './routes/lfs/objects.ts'
+import { CHAT_COMPLETION } from './routes/openai/chat-request.ts'
 
 export interface RouteDoc {
   readonly summary: string
@@ -67,6 +68,9 @@ const DOCS: readonly (readonly [route: RegExp, doc: RouteDoc])[] = [
   [/^POST \/-\/v1\/orgs\/:org\/members$/, { summary: 'Add a member, or change the role', body: NEW_MEMBER }],
   [/^GET \/-\/v1\/audit$/, { summary: 'The audit log, oldest first' }],
   [/^\w+ \/-\//, { summary: 'Administration of this server' }],
+  [/^POST \/(oai\/)?v1\/chat\/completions$/, { summary: 'OpenAI: answer a conversation', body: CHAT_COMPLETION }],
+  [/^GET \/(oai\/)?v1\/models$/, { summary: 'OpenAI: models that answer' }],
+  [/^GET \/(oai\/)?v1\/models\/\*$/, { summary: 'OpenAI: one of them' }],
   [/^\w+ \/(health|livez|readyz)$/, { summary: 'Is the server well' }],
   [/^GET \/metrics$/, { summary: 'Figures for Prometheus' }],
   [/^GET \/openapi\.json$/, { summary: 'This description' }],

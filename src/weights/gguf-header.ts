@@ -6,13 +6,21 @@
  * | 8 + 8 | number of tensors, number of keys |
  * | rest | keys with typed values, tensor descriptions; then, aligned, tensor bytes |
  *
- * Everything is checked against the length of the file before it is believed; lists are counted, not kept.
+ * Everything is checked against the length of the file before it is believed; lists are counted, and kept where the
+ * caller names their keys.
  */
 import { AppError } from '../base/app-error.ts'
 import { GGML_TYPES, type GgmlType } from './ggml-types.ts'
 import * as limits from './header-limits.ts'
 
-export type GgufValue = string | number | boolean | { readonly list: number }
+export type GgufValue = GgufScalar | GgufList
+export type GgufScalar = string | number | boolean
+
+export interface GgufList {
+  /** How many there are. */
+  readonly list: number
+  readonly items?: readonly GgufScalar[]
+}
 
 export interface GgufTensor {
   readonly name: string
@@ -50,18 +58,29 @@ const VALUE_BYTES: Readonly<Record<number, number>> = {
 }
 const TEXT = 8
 const LIST = 9
+/** Of vocabularies the mark of byte order is a token like others. */
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** Which lists are wanted, by their keys. */
+export type WantedLists = ReadonlySet<string>
+
+const NO_LISTS: WantedLists = new Set()
 
 /** The header, out of the first bytes of a file of `fileBytes`; or how many bytes are needed at least. */
-export function parseGgufHeader(bytes: Uint8Array, fileBytes: number): GgufHeader | { readonly needs: number } {
+export function parseGgufHeader(
+  bytes: Uint8Array,
+  fileBytes: number,
+  lists: WantedLists = NO_LISTS,
+): GgufHeader | { readonly needs: number } {
   try {
-    return readHeader(new Cursor(bytes, fileBytes), fileBytes)
+    return readHeader(new Cursor(bytes, fileBytes), fileBytes, lists)
   } catch (error) {
     if (error instanceof Short) return { needs: error.needs }
     throw error
   }
 }
 
-function readHeader(cursor: Cursor, fileBytes: number): GgufHeader {
+function readHeader(cursor: Cursor, fileBytes: number, lists: WantedLists): GgufHeader {
   if (cursor.u32() !== MAGIC) throw refused('GGUF_MAGIC_BAD', 'it does not begin with GGUF')
   const version = cursor.u32()
   if (!VERSIONS.includes(version)) throw refused('GGUF_VERSION_UNKNOWN', `version ${version}, known are ${VERSIONS}`)
@@ -71,7 +90,7 @@ function readHeader(cursor: Cursor, fileBytes: number): GgufHeader {
   for (let i = 0; i < keyCount; i++) {
     const key = cursor.text(limits.GGUF_KEY_BYTES_MAX)
     if (values.has(key)) throw refused('GGUF_DUPLICATE', `key ${key.slice(0, 100)} appears twice`)
-    values.set(key, readValue(cursor, cursor.u32()))
+    values.set(key, readValue(cursor, cursor.u32(), lists.has(key)))
   }
   const raw: Unplaced[] = []
   const names = new Set<string>()
@@ -84,11 +103,17 @@ function readHeader(cursor: Cursor, fileBytes: number): GgufHeader {
   return { version, values, tensors: place(raw, { headerEnd: cursor.at, alignment: alignmentOf(values), fileBytes }) }
 }
 
-function readValue(cursor: Cursor, type: number): GgufValue {
+function readValue(cursor: Cursor, type: number, isWanted: boolean): GgufValue {
   if (type === TEXT) return cursor.text()
   if (type !== LIST) return cursor.scalar(type)
   const element = cursor.u32()
   const list = cursor.count(limits.ELEMENTS_MAX, 'list elements')
+  if (isWanted) {
+    // Grows with what is read, not with what is announced.
+    const items: GgufScalar[] = []
+    for (let i = 0; i < list; i++) items.push(element === TEXT ? cursor.text() : cursor.scalar(element))
+    return { list, items }
+  }
   if (element === TEXT) for (let i = 0; i < list; i++) cursor.skipText()
   else {
     const size = VALUE_BYTES[element]
@@ -230,7 +255,7 @@ class Cursor {
     const length = this.count(max, 'bytes of text')
     const start = this.skip(length)
     try {
-      return new TextDecoder('utf-8', { fatal: true }).decode(this.#bytes.subarray(start, start + length))
+      return UTF8.decode(this.#bytes.subarray(start, start + length))
     } catch (cause) {
       throw refused('GGUF_TEXT_BAD', 'a text is no UTF-8', cause)
     }

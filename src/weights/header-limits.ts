@@ -13,7 +13,9 @@ export const ELEMENTS_MAX = Number.MAX_SAFE_INTEGER
 
 /** Of config.json: far above any model, so that no product of them is worth an attack. */
 export const CONFIG_BYTES_MAX = 4 * 1024 * 1024
-export const LAYERS_MAX = 1_000
+/** llama.cpp ends the process above it; likewise for experts. */
+export const LAYERS_MAX = 512
+export const EXPERTS_MAX = 512
 export const WIDTH_MAX = 1_000_000
 export const VOCABULARY_MAX = 10_000_000
 export const CONTEXT_TOKENS_MAX = 100_000_000

@@ -50,7 +50,7 @@ export class MemoryModel implements TokenModel {
     this.#options = options
     this.info = {
       ...{ architecture: 'memory', vocabSize, hiddenSize: 8, layerCount: 1, contextTokens, slotCount },
-      ...{ trainedContextTokens: TRAINED_TOKENS, stopTokens: [0], textKeys: {} },
+      ...{ trainedContextTokens: TRAINED_TOKENS, stopTokens: [0] },
     }
     this.#slots = Array.from({ length: slotCount }, () => [])
   }

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { CATALOGUE } from './catalogue.ts'
 import { EXPERIMENTS } from './experiments.ts'
 import { STAGES } from './fault-row.ts'
+import { LATER } from './later.ts'
 import { selectRows } from './runner.ts'
 
 describe('the fault catalogue', () => {
@@ -33,9 +34,10 @@ describe('the fault catalogue', () => {
   })
 
   it('has an experiment for every fault of the stages that are reached, and none without a row', () => {
-    const untried = selectRows({ stage: 'transfer' }).filter(({ id }) => !(id in EXPERIMENTS))
+    const untried = selectRows({ stage: 'engine' }).filter(({ id }) => !(id in EXPERIMENTS) && !(id in LATER))
     expect(untried).toEqual([])
+    expect(Object.keys(LATER).filter((id) => id in EXPERIMENTS)).toEqual([])
     const ids = new Set(CATALOGUE.map(({ id }) => id))
-    expect(Object.keys(EXPERIMENTS).filter((id) => !ids.has(id))).toEqual([])
+    expect([...Object.keys(EXPERIMENTS), ...Object.keys(LATER)].filter((id) => !ids.has(id))).toEqual([])
   })
 })

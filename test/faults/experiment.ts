@@ -8,8 +8,9 @@ export type Experiments = Readonly<Record<string, Experiment>>
 
 export interface Verdict {
   readonly id: string
-  readonly outcome: 'held' | 'failed' | 'untried'
+  /** `later`: it waits for a part of the product that is not there yet (later.ts). */
+  readonly outcome: 'held' | 'failed' | 'untried' | 'later'
   readonly ms: number
-  /** Why it failed, or a measured figure. */
+  /** Why it failed, what it waits for, or a measured figure. */
   readonly note: string
 }

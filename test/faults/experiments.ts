@@ -32,6 +32,13 @@ import { SENDER_EXPERIMENTS } from './experiments/g-senders.ts'
 import { TOGETHER_EXPERIMENTS } from './experiments/g-together.ts'
 import { DAEMON_EXPERIMENTS } from './experiments/j-daemon.ts'
 import { SERVER_EXPERIMENTS } from './experiments/j-processes.ts'
+import { COMPANION_EXPERIMENTS } from './experiments/k-adapters.ts'
+import { GGUF_EXPERIMENTS } from './experiments/k-gguf.ts'
+import { SAFETENSORS_EXPERIMENTS } from './experiments/k-safetensors.ts'
+import { CLIENT_EXPERIMENTS } from './experiments/l-crowds.ts'
+import { ENGINE_EXPERIMENTS } from './experiments/l-engine.ts'
+import { REQUEST_EXPERIMENTS } from './experiments/l-requests.ts'
+import { TEMPLATE_EXPERIMENTS } from './experiments/l-templates.ts'
 import { COMMAND_EXPERIMENTS } from './experiments/o-commands.ts'
 import { SURROUNDINGS_EXPERIMENTS } from './experiments/o-surroundings.ts'
 
@@ -70,4 +77,11 @@ export const EXPERIMENTS: Experiments = {
   ...DAEMON_EXPERIMENTS,
   ...SERVER_EXPERIMENTS,
   ...SURROUNDINGS_EXPERIMENTS,
+  ...GGUF_EXPERIMENTS,
+  ...SAFETENSORS_EXPERIMENTS,
+  ...COMPANION_EXPERIMENTS,
+  ...TEMPLATE_EXPERIMENTS,
+  ...REQUEST_EXPERIMENTS,
+  ...ENGINE_EXPERIMENTS,
+  ...CLIENT_EXPERIMENTS,
 }

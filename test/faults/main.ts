@@ -1,6 +1,7 @@
 /**
  * `npm run faults -- [--stage NAME [--alone]] [GROUP...] [--id X,Y] [--json]`: tries the faults of the catalogue on a
- * real server and prints one line each, then totals. The exit code is 0 only if every selected fault was tried and held.
+ * real server and prints one line each, then totals. The exit code is 0 only if every selected fault was tried and held,
+ * but for those that wait for a part that is not there yet, which are named.
  */
 import { parseArgs } from 'node:util'
 import '../install-kernels.ts'
@@ -39,12 +40,12 @@ function write(text: string): void {
 function printTotals(verdicts: readonly Verdict[]): void {
   const groups = new Map<string, Record<Verdict['outcome'], number>>()
   for (const { id, outcome } of verdicts) {
-    const group = groups.get(id.slice(0, 1)) ?? { held: 0, failed: 0, untried: 0 }
+    const group = groups.get(id.slice(0, 1)) ?? { held: 0, failed: 0, untried: 0, later: 0 }
     group[outcome]++
     groups.set(id.slice(0, 1), group)
   }
-  for (const [group, { held, failed, untried }] of groups) {
-    write(`${group}      ${held} held, ${failed} failed, ${untried} untried`)
+  for (const [group, { held, failed, untried, later }] of groups) {
+    write(`${group}      ${held} held, ${failed} failed, ${untried} untried${later > 0 ? `, ${later} later` : ''}`)
   }
 }
 
@@ -66,9 +67,11 @@ try {
   await lab.close()
 }
 const held = verdicts.filter(({ outcome }) => outcome === 'held').length
-if (json) write(JSON.stringify({ event: 'done', held, tried: rows.length }))
+const later = verdicts.filter(({ outcome }) => outcome === 'later').length
+const wanted = rows.length - later
+if (json) write(JSON.stringify({ event: 'done', held, tried: wanted, later }))
 else {
   printTotals(verdicts)
-  write(`faults: ${held} passed, ${rows.length - held} failed`)
+  write(`faults: ${held} passed, ${wanted - held} failed`)
 }
-process.exitCode = held === rows.length && rows.length > 0 ? 0 : 1
+process.exitCode = held === wanted && wanted > 0 ? 0 : 1

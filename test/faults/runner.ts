@@ -5,6 +5,7 @@ import type { Experiment, Verdict } from './experiment.ts'
 import { EXPERIMENTS } from './experiments.ts'
 import { type FaultRow, STAGES, type Stage } from './fault-row.ts'
 import type { Lab } from './lab.ts'
+import { LATER } from './later.ts'
 
 const EXPERIMENT_MS_MAX = 300_000
 
@@ -57,6 +58,8 @@ function begin(lab: Lab, id: string): Experiment | undefined {
 }
 
 async function runRow(lab: Lab, row: FaultRow, experiment: Experiment | undefined): Promise<Verdict> {
+  const later = LATER[row.id]
+  if (later !== undefined) return { id: row.id, outcome: 'later', ms: 0, note: `needs ${later}` }
   if (experiment === undefined) return { id: row.id, outcome: 'untried', ms: 0, note: '' }
   const started = systemClock.monotonicMs()
   const elapsed = () => Math.round(systemClock.monotonicMs() - started)

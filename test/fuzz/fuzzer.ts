@@ -60,7 +60,8 @@ async function findFault(target: FuzzTarget, input: Uint8Array): Promise<string 
   return ms > CASE_MS_MAX ? `took ${Math.round(ms)} ms` : outcome
 }
 
-function mutate(seeds: readonly Uint8Array[], next: () => number): Uint8Array {
+/** One of the seeds with some edits, all by `next`. */
+export function mutate(seeds: readonly Uint8Array[], next: () => number): Uint8Array {
   const pick = (below: number) => next() % Math.max(1, below)
   let bytes = (seeds[pick(seeds.length)] ?? new Uint8Array(0)).slice()
   for (let edits = 1 + pick(EDITS_MAX); edits > 0; edits--) {

@@ -32,6 +32,7 @@ const PROPOSE = { closed: [401, 200, 404, 200], open: [401, 200, 200, 200] } as 
 const UNGATED = { closed: [401, 403, 404, 400], open: [401, 403, 403, 400] } as const
 const NOWHERE = { closed: [404, 404, 404, 404], open: [404, 404, 404, 404] } as const
 const ADMIN: Statuses = [401, 403, 403, 403, 200]
+const NO_MODEL: Statuses = [401, 403, 403, 403, 404]
 const ANYBODY: Statuses = [200, 200, 200, 200]
 /** In the CAS the tokens are those that xet-read-token and xet-write-token gave: a foreign one is of another address. */
 const CAS_READ: Statuses = [401, 200, 401, 200]
@@ -40,6 +41,7 @@ const CAS_MISSING: Statuses = [401, 404, 401, 404]
 const HEADER = { key: 'header', value: { summary: 'x', description: '' } }
 const FILE = { key: 'file', value: { path: 'b.txt', content: 'YQ==', encoding: 'base64' } }
 const COMMIT = [HEADER, FILE].map((line) => JSON.stringify(line)).join('\n')
+const CHAT = { model: 'none', messages: [{ role: 'user', content: 'x' }] }
 const NDJSON = 'application/x-ndjson'
 const OID = 'e'.repeat(64)
 
@@ -53,6 +55,13 @@ export const ROUTE_TABLE: readonly RouteRow[] = [
   { route: 'GET /docs', all: ANYBODY },
   { route: 'GET /metrics', all: ADMIN },
   { route: 'POST /v1/telemetry', all: [204, 204, 204, 204] },
+  // On a server with several users only for tokens of scope inference. No model is loaded here.
+  { route: 'GET /v1/models', all: ADMIN },
+  { route: 'GET /v1/models/*', rest: 'none', all: NO_MODEL },
+  { route: 'POST /v1/chat/completions', body: CHAT, all: NO_MODEL },
+  { route: 'GET /oai/v1/models', all: ADMIN },
+  { route: 'GET /oai/v1/models/*', rest: 'none', all: NO_MODEL },
+  { route: 'POST /oai/v1/chat/completions', body: CHAT, all: NO_MODEL },
   { route: 'GET /api/whoami-v2', all: [401, 200, 200, 200] },
   { route: 'GET /api/agent-harnesses', all: ANYBODY },
   { route: 'POST /api/validate-yaml', body: { content: '---\na: 1\n---\n' }, all: ANYBODY },

@@ -8,6 +8,7 @@ export const SLOW_FILES: readonly string[] = [
   'test/e2e/demo.test.ts',
   'test/e2e/package.test.ts',
   'test/e2e/repo-commands.test.ts',
+  'test/e2e/serve-memory.test.ts',
   'test/guards/pace.test.ts',
   'test/hub/kill.test.ts',
   'test/store/crash.test.ts',

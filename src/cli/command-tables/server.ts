@@ -5,8 +5,8 @@ import { HOME } from './shared-flags.ts'
 export const SERVER_COMMANDS: readonly CommandRow[] = [
   {
     words: 'serve',
-    args: '',
-    summary: 'run the server in the foreground',
+    args: '[models...]',
+    summary: 'run the server in the foreground; models named (folders, GGUF files) answer at /v1',
     flags: [
       HOME,
       ['--public-url <url>', 'address of a proxy before this server, such as https://hub.example; it must keep Host'],

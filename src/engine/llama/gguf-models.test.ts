@@ -5,11 +5,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ggufFile, ggufTensor, textKey } from '../../../test/farm/gguf-file.ts'
+import { partName, writeSplitGguf } from '../../../test/farm/gguf-model.ts'
 import { vocabularyKeys } from '../../../test/farm/gguf-vocabulary.ts'
 import * as golden from '../../../test/vectors/golden-model.ts'
 import { ModelDirectory } from '../model-directory.ts'
 import type { ModelOptions } from '../token-engine.ts'
-import { type GgufTensorSource, type GgufValue, writeGguf } from './gguf-writer.ts'
+import { type GgufValue, writeGguf } from './gguf-writer.ts'
 import { LlamaEngine } from './llama-engine.ts'
 import { planModel } from './plan-model.ts'
 
@@ -22,37 +23,13 @@ afterEach(() => rmSync(folder, { recursive: true }))
 
 const load = (path: string, options = EXACT) => new LlamaEngine().load({ kind: 'gguf', path, dtype: 'keep' }, options)
 
-/** Writes a golden model as GGUF in float32, in one file or several. */
-function convert(name: string, { parts = 1, more = new Map<string, GgufValue>() } = {}): string {
+/** Writes a golden model as GGUF in float32. */
+function convert(name: string, { more = new Map<string, GgufValue>() } = {}): string {
   using directory = new ModelDirectory(golden.goldenPath(name))
   const { values, tensors } = planModel(directory, 'f32')
   for (const [key, value] of more) values.set(key, value)
-  if (parts === 1) {
-    writeGguf(join(folder, 'model.gguf'), values, tensors)
-    return join(folder, 'model.gguf')
-  }
-  const each = Math.ceil(tensors.length / parts)
-  for (let part = 0; part < parts; part++) writePart(part, parts, values, tensors, each)
-  return join(folder, partName(0, parts))
-}
-
-const partName = (part: number, parts: number) =>
-  `model-${String(part + 1).padStart(5, '0')}-of-${String(parts).padStart(5, '0')}.gguf`
-
-function writePart(
-  part: number,
-  parts: number,
-  values: Map<string, GgufValue>,
-  tensors: readonly GgufTensorSource[],
-  each: number,
-): void {
-  const split = new Map<string, GgufValue>([
-    ['split.no', { u16: part }],
-    ['split.count', { u16: parts }],
-    ['split.tensors.count', { i32: tensors.length }],
-  ])
-  const all = part === 0 ? new Map([...values, ...split]) : split
-  writeGguf(join(folder, partName(part, parts)), all, tensors.slice(part * each, (part + 1) * each))
+  writeGguf(join(folder, 'model.gguf'), values, tensors)
+  return join(folder, 'model.gguf')
 }
 
 describe.each(golden.FAMILIES)('%s', (name) => {
@@ -84,7 +61,7 @@ test('a GGUF file is mapped, runs as the directory does, and takes the same adap
 })
 
 test('a model in several files is one model; a part that is missing or another is named', async () => {
-  const path = convert('tiny-qwen2', { parts: 3 })
+  const path = writeSplitGguf(golden.goldenPath('tiny-qwen2'), folder, 3, { pre: 'qwen2' })
   {
     await using model = await load(path)
     const tokens = golden.goldenPrompts('tiny-qwen2')[0]?.ids ?? []
@@ -101,12 +78,10 @@ test('a model in several files is one model; a part that is missing or another i
 })
 
 test('the vocabulary inside tokenizes, gives its pieces, and says what ends a turn', async () => {
-  const tokenizer = join(golden.goldenPath('demo-chat'), 'tokenizer.json')
-  const more = vocabularyKeys(tokenizer, { pre: 'qwen2', eos: '<|im_end|>', size: 768 })
+  const more = vocabularyKeys(golden.goldenPath('demo-chat'), { pre: 'qwen2', size: 768 })
   await using model = await load(convert('demo-chat', { more }))
   expect(model.caps().vocabulary).toBe(true)
   expect(model.info.stopTokens).toContain(763)
-  expect(model.info.textKeys['tokenizer.chat_template']).toBe('{{ messages }}')
   const pieces = await model.pieces()
   const [{ prompt, answer }] = golden.goldenChats() as [golden.GoldenChat]
   const textOf = (ids: ArrayLike<number>) =>

@@ -48,7 +48,7 @@ export class LlamaModel implements seam.TokenModel {
     this.#vocabulary = new LlamaVocabulary(native, loaded.model)
     this.#tokenCounts = new Array(slotCount).fill(0)
     this.info = {
-      ...{ architecture: loaded.architecture, slotCount, stopTokens: loaded.stopTokens, textKeys: loaded.textKeys },
+      ...{ architecture: loaded.architecture, slotCount, stopTokens: loaded.stopTokens },
       ...{ vocabSize: this.#vocabulary.size, trainedContextTokens: loaded.trainedContextTokens },
       warnings: loaded.warnings,
       hiddenSize: native.hiddenSizeOf(loaded.model),

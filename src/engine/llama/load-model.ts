@@ -2,15 +2,12 @@
  * Weights on disk into llama.cpp: a Hugging Face directory through a GGUF header in memory and a callback that hands
  * over each tensor's bytes (no GGUF file is written), a GGUF file by mapping it. Headers are checked before either.
  */
-import { closeSync, existsSync, fstatSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { basename } from 'node:path'
 import { AppError } from '../../base/app-error.ts'
-import { type GgufHeader, parseGgufHeader } from '../../weights/gguf-header.ts'
-import { listSplitNames, verifySplit } from '../../weights/gguf-split.ts'
-import { verifyGgufSupport } from '../../weights/gguf-support.ts'
+
+import { readGgufHeaders } from '../gguf-file.ts'
 import { ModelDirectory } from '../model-directory.ts'
 import { linearShapes } from '../model-tensors.ts'
-import { openModelFile, readExactly } from '../tensor-files.ts'
 import type { WeightsOnDisk } from '../token-engine.ts'
 import { encodeGgufHeader } from './gguf-writer.ts'
 import type { Pointer } from './libraries.ts'
@@ -24,16 +21,11 @@ export interface LoadedWeights {
   readonly model: Pointer
   readonly architecture: string
   readonly stopTokens: readonly number[]
-  readonly textKeys: Readonly<Record<string, string | number | boolean>>
   readonly trainedContextTokens: number
   readonly warnings: readonly string[]
   /** Outputs and inputs of a linear module, by its Hugging Face name; null where there is none. */
   shapeOf(module: string): readonly [outputs: number, inputs: number] | null
 }
-
-const GGUF_FIRST_BYTES = 1024 * 1024
-/** Vocabularies stand in these headers. */
-const GGUF_HEADER_BYTES_MAX = 256 * 1024 * 1024
 
 export interface LoadNeeds {
   readonly memory: MemoryNeed
@@ -56,7 +48,7 @@ export async function loadWeights(native: Native, weights: WeightsOnDisk, needs:
     const { trainedContextTokens } = planModel(directory, 'keep')
     const loaded = loadGguf(native, { kind: 'gguf', path, dtype: 'keep' }, memory)
     const { stopTokens, config } = directory
-    return { ...loaded, trainedContextTokens, stopTokens, textKeys: {}, warnings: config.warnings }
+    return { ...loaded, trainedContextTokens, stopTokens, warnings: config.warnings }
   }
   const dtype = weights.dtype === 'f32' ? 'f32' : 'keep'
   const planned = planModel(directory, dtype)
@@ -68,7 +60,7 @@ export async function loadWeights(native: Native, weights: WeightsOnDisk, needs:
     model: fromTensors(native, planned),
     architecture: planned.architecture,
     trainedContextTokens: planned.trainedContextTokens,
-    ...{ stopTokens, textKeys: {}, warnings: config.warnings },
+    ...{ stopTokens, warnings: config.warnings },
     shapeOf: (module) => {
       const [, layer, rest = ''] = /^model\.layers\.(\d+)\.(.+)$/.exec(module) ?? []
       return Number(layer) < config.layerCount ? (shapes.get(rest) ?? null) : null
@@ -125,7 +117,6 @@ function loadGguf(native: Native, { path, dtype }: WeightsOnDisk, memory: Memory
   return {
     ...{ model, architecture, trainedContextTokens: native.trainedContextOf(model), warnings: [] },
     stopTokens: ids.filter((id) => native.isEndOfGeneration(vocab, id)),
-    textKeys: Object.fromEntries([...values].flatMap(([key, value]) => (isTextKey(key, value) ? [[key, value]] : []))),
     shapeOf: (module) => {
       const name = isLlamaArchitecture(architecture) ? findLlamaName(`${module}.weight`, architecture) : null
       const [inputs, outputs] = shapes.get(name ?? '') ?? []
@@ -133,45 +124,6 @@ function loadGguf(native: Native, { path, dtype }: WeightsOnDisk, memory: Memory
         ? [outputs, inputs]
         : null
     },
-  }
-}
-
-function isTextKey(key: string, value: unknown): value is string | number | boolean {
-  return key.startsWith('tokenizer.') && typeof value !== 'object'
-}
-
-/** The header of a GGUF file with the tensors of all its parts, checked against the files' sizes. */
-export function readGgufHeaders(path: string): { readonly header: GgufHeader; readonly weightBytes: number } {
-  const folder = dirname(path)
-  const parts = listSplitNames(basename(path)).map((name) => {
-    if (!existsSync(join(folder, name))) {
-      throw new AppError('not-found', 'MODEL_FILE_MISSING', `${join(folder, name)} is missing: pull the model again`)
-    }
-    return { name, header: readGgufHeader(join(folder, name)) }
-  })
-  if (parts[0] !== undefined) verifyGgufSupport(parts[0].name, parts[0].header)
-  verifySplit(parts)
-  const tensors = parts.flatMap(({ header }) => header.tensors)
-  const weightBytes = tensors.reduce((sum, { start, end }) => sum + end - start, 0)
-  const first = parts[0]?.header as GgufHeader
-  return { header: { ...first, tensors }, weightBytes }
-}
-
-function readGgufHeader(path: string): GgufHeader {
-  const fd = openModelFile(path)
-  try {
-    const { size } = fstatSync(fd)
-    for (let wanted = GGUF_FIRST_BYTES; ; ) {
-      const header = parseGgufHeader(readExactly(fd, 0, Math.min(wanted, size)), size)
-      if (!('needs' in header)) return header
-      if (header.needs > GGUF_HEADER_BYTES_MAX) {
-        const message = `The header of ${path} needs ${header.needs} bytes, at most ${GGUF_HEADER_BYTES_MAX}`
-        throw new AppError('too-large', 'MODEL_FILE_TOO_LARGE', message)
-      }
-      wanted = Math.max(header.needs, 2 * wanted)
-    }
-  } finally {
-    closeSync(fd)
   }
 }
 

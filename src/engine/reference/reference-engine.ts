@@ -46,7 +46,6 @@ class ReferenceModel implements seam.TokenModel {
       architecture: config.family,
       ...{ vocabSize: config.vocabSize, hiddenSize: config.hiddenSize, layerCount: config.layerCount },
       ...{ contextTokens, trainedContextTokens: config.contextTokens, slotCount: options.slotCount ?? 1, stopTokens },
-      textKeys: {},
       warnings: config.warnings,
     }
     const floats = [...tensors].map(([name, tensor]) => [name, widenFloats(readTensor(tensor), tensor.dtype)] as const)

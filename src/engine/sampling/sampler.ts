@@ -36,7 +36,7 @@ export class Sampler {
     this.#history = { tokens: this.#tokens, promptTokens: prompt.length }
   }
 
-  /** Chooses and remembers a token. Kind `bug`, ENGINE_NAN for logits that are no numbers. Leaves `logits` as they are. */
+  /** Chooses and remembers a token. Kind `malformed`, ENGINE_NAN for logits that are no numbers. Leaves `logits` as they are. */
   next(logits: Float32Array): SampledToken {
     checkFinite(logits)
     if (this.#changed.length !== logits.length) this.#changed = new Float32Array(logits.length)
@@ -91,5 +91,5 @@ function checkFinite(logits: Float32Array): void {
 
 function notFinite(logit: number): AppError {
   const message = `The model gave ${logit} where a logit should be: its weights or an adapter are broken`
-  return new AppError('bug', 'ENGINE_NAN', message)
+  return new AppError('malformed', 'ENGINE_NAN', message)
 }

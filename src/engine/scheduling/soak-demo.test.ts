@@ -25,7 +25,7 @@ let engine: EngineProcess
 beforeAll(async () => {
   const weights = { kind: 'hf-directory', path: DEMO, dtype: 'f32' } as const
   const model = { slotCount: 4, contextTokens: 400, threadCount: 1, kvType: 'f32' } as const
-  engine = await EngineProcess.start(weights, { model, queueMax: 200, times: { pingMs: 50 } })
+  engine = await EngineProcess.start(weights, { model, queueMax: 200, times: { pingMs: 50, missesMax: 100 } })
   for (const id of ['00_mixed', '01_polite']) await engine.attachAdapter({ id, path: `${DEMO}/adapters/${id}` })
 })
 afterAll(() => engine?.[Symbol.asyncDispose]())
@@ -78,7 +78,7 @@ test('a hundred clients at once', async () => {
         expect(ids).toEqual(isWhole ? expected : expected.slice(0, ids.length))
         if (leavesAfter === null) expect(isWhole).toBe(true)
       }
-      await expect.poll(() => engine.stats(), { timeout: 2000 }).toEqual({ slotCount: 4, running: 0, queued: 0 })
+      await expect.poll(() => engine.stats(), { timeout: 1000 }).toEqual({ slotCount: 4, running: 0, queued: 0 })
     }),
     { numRuns: 1, endOnFailure: true },
   )

@@ -8,8 +8,8 @@ import { AppError } from '../../base/app-error.ts'
 import { parseJson } from '../../base/json.ts'
 import { readModelFile } from '../model-directory.ts'
 import { TEMPLATE_CHARS_MAX } from './chat-template.ts'
+import { TOKENIZER_BYTES_MAX } from './tokenizer-limits.ts'
 
-export const TOKENIZER_BYTES_MAX = 64 * 1024 * 1024
 const CONFIG_BYTES_MAX = 4 * 1024 * 1024
 const SPECIAL_NAMES = ['bos_token', 'eos_token', 'unk_token', 'sep_token', 'pad_token', 'cls_token', 'mask_token']
 

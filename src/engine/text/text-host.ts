@@ -6,12 +6,13 @@ import { createContext, Script } from 'node:vm'
 import { AppError } from '../../base/app-error.ts'
 import { toAppError } from '../../base/error-table.ts'
 import { ChatTemplate } from './chat-template.ts'
+import { readGgufTextFiles } from './gguf-text-files.ts'
 import { readModelTextFiles } from './model-text-files.ts'
 import type { FromTextHost, ModelTextInfo, TextHostError, TextSource, TextValue, ToTextHost } from './text-messages.ts'
 import { TextTokenizer } from './tokenizer.ts'
 
 interface Loaded {
-  readonly tokenizer: TextTokenizer | null
+  readonly tokenizer: TextTokenizer
   readonly templates: ReadonlyMap<string, string>
   readonly specialTokens: Readonly<Record<string, string>>
 }
@@ -28,7 +29,6 @@ async function work({ task, deadlineMs }: ToTextHost): Promise<TextValue> {
   if (model === null) throw new Error('asked before it was loaded')
   return within(deadlineMs * GIVE_UP_AFTER, () => {
     if (task.verb === 'render') return render(model, task.variables, task.nowMs)
-    if (model.tokenizer === null) throw new Error('asked for tokens without a tokenizer')
     return model.tokenizer.encode(task.text, task.addSpecial)
   })
 }
@@ -43,12 +43,7 @@ function within<T>(ms: number, call: () => T): T {
 }
 
 function load(source: TextSource): ModelTextInfo {
-  if (source.kind === 'template') {
-    const templates = new Map([['default', source.template]])
-    loaded = { tokenizer: null, templates, specialTokens: source.specialTokens }
-    return { vocabulary: null, hasTemplate: true, stopTokens: [] }
-  }
-  const files = readModelTextFiles(source.path)
+  const files = (source.kind === 'gguf' ? readGgufTextFiles : readModelTextFiles)(source.path)
   const tokenizer = new TextTokenizer(files.tokenizer, files.config)
   loaded = { tokenizer, templates: files.templates, specialTokens: files.specialTokens }
   const end = tokenizer.tokenOf(files.specialTokens.eos_token ?? '')

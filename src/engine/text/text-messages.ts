@@ -2,14 +2,14 @@
 import type { ErrorKind } from '../../base/app-error.ts'
 import type { PackedVocabulary } from './vocabulary.ts'
 
-/** Where a model's text comes from: its directory, or, of a GGUF file, what its keys say. */
-export type TextSource =
-  | { readonly kind: 'directory'; readonly path: string }
-  | { readonly kind: 'template'; readonly template: string; readonly specialTokens: Readonly<Record<string, string>> }
+/** Where a model's text comes from: the files of its directory, or the keys of its GGUF file. */
+export interface TextSource {
+  readonly kind: 'directory' | 'gguf'
+  readonly path: string
+}
 
 export interface ModelTextInfo {
-  /** Null without a tokenizer. */
-  readonly vocabulary: PackedVocabulary | null
+  readonly vocabulary: PackedVocabulary
   readonly hasTemplate: boolean
   /** End of turn or text, as far as the text's files say it. */
   readonly stopTokens: readonly number[]

@@ -16,7 +16,6 @@ const TINY_TOKENIZER = {
   decoder: { type: 'ByteLevel' },
 }
 const demo = { kind: 'directory', path: DEMO } as const
-const templateOf = (template: string) => ({ kind: 'template', template, specialTokens: { bos_token: '<s>' } }) as const
 
 let folder = ''
 beforeAll(async () => {
@@ -31,11 +30,22 @@ async function modelWith(name: string, files: Readonly<Record<string, string>>):
   return path
 }
 
+/** A model whose tokenizer knows one letter, with this template. */
+let templates = 0
+async function templateOf(template: string) {
+  const path = await modelWith(`template-${templates++}`, {
+    'tokenizer.json': JSON.stringify(TINY_TOKENIZER),
+    'tokenizer_config.json': JSON.stringify({ bos_token: '<s>' }),
+    'chat_template.jinja': template,
+  })
+  return { kind: 'directory', path } as const
+}
+
 test('renders and tokenizes a conversation of demo-chat', async () => {
   await using text = await TextProcess.start(demo)
   expect(text.info.hasTemplate).toBe(true)
   expect(text.info.stopTokens).toEqual([763, 761])
-  expect(text.info.vocabulary?.ends).toHaveLength(768)
+  expect(text.info.vocabulary.ends).toHaveLength(768)
   const prompt = await text.render({ messages: [{ role: 'user', content: 'Hi' }], add_generation_prompt: true })
   expect(prompt).toBe('<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n')
   const tokens = await text.encode(prompt, { addSpecial: false })
@@ -43,9 +53,9 @@ test('renders and tokenizes a conversation of demo-chat', async () => {
   expect(tokens.length).toBeGreaterThan(8)
 })
 
-test('a template without a tokenizer knows the special tokens and the date of the clock', async () => {
+test('a template knows the special tokens and the date of the clock', async () => {
   const clock = new ManualClock(1_720_094_400)
-  await using text = await TextProcess.start(templateOf('{{ bos_token }}{{ strftime_now("%F") }}'), { clock })
+  await using text = await TextProcess.start(await templateOf('{{ bos_token }}{{ strftime_now("%F") }}'), { clock })
   expect(await text.render({})).toBe('<s>2024-07-04')
 })
 
@@ -71,7 +81,7 @@ describe('bombs', () => {
   test.each(bombs)('%s: a clear refusal, and the next task is served', async (_name, bomb, code) => {
     const template = `{% if bomb %}${bomb}{% else %}fine{% endif %}`
     const delay = monitorEventLoopDelay({ resolution: 5 })
-    await using text = await TextProcess.start(templateOf(template))
+    await using text = await TextProcess.start(await templateOf(template))
     delay.enable()
     await expect(text.render({ bomb: true })).rejects.toMatchObject({ kind: 'malformed', code })
     delay.disable()
@@ -108,11 +118,15 @@ test('a process that somebody else ends is replaced', async () => {
 
 test('waiting is bounded, and ends with its signal', async () => {
   const slow = '{% for a in range(90000) %}{% for b in range(90000) %}x{% endfor %}{% endfor %}'
-  await using text = await TextProcess.start(templateOf(slow), { limits: { waitingMax: 1, renderMs: 500 } })
+  await using text = await TextProcess.start(await templateOf(slow), { limits: { waitingMax: 1, renderMs: 500 } })
   const stop = new AbortController()
   const running = text.render({})
   const waiting = text.render({}, stop.signal)
-  await expect(text.render({})).rejects.toMatchObject({ kind: 'busy', code: 'TEXT_BUSY', data: { retryAfterMs: 1000 } })
+  await expect(text.render({})).rejects.toMatchObject({
+    kind: 'rate-limited',
+    code: 'TEXT_BUSY',
+    data: { retryAfterMs: 1000 },
+  })
   stop.abort()
   await expect(waiting).rejects.toMatchObject({ kind: 'cancelled' })
   await expect(running).rejects.toMatchObject({ code: 'TEXT_TOO_COSTLY' })
@@ -131,15 +145,15 @@ test('after it is closed nothing is begun', async () => {
 })
 
 test('a busy process whose server is gone ends by itself', async () => {
+  const source = await templateOf('{% for a in range(90000) %}{% for b in range(90000) %}x{% endfor %}{% endfor %}')
   const server = `
     import { fork } from 'node:child_process'
     const host = fork(${JSON.stringify(new URL('./text-host.ts', import.meta.url).pathname)}, [], { serialization: 'advanced', execArgv: [] })
-    const template = '{% for a in range(90000) %}{% for b in range(90000) %}x{% endfor %}{% endfor %}'
     host.on('message', () => {
       host.send({ id: 1, task: { verb: 'render', variables: {}, nowMs: 0 }, deadlineMs: 300 })
       process.stdout.write(String(host.pid))
     })
-    host.send({ id: 0, task: { verb: 'load', source: { kind: 'template', template, specialTokens: {} } }, deadlineMs: 1000 })`
+    host.send({ id: 0, task: { verb: 'load', source: ${JSON.stringify(source)} }, deadlineMs: 1000 })`
   const parent = spawn(process.execPath, ['--input-type=module', '-e', server], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })

@@ -11,6 +11,7 @@ import { type Clock, systemClock } from '../../base/clock.ts'
 import { cancelled } from '../../base/retry.ts'
 import { Semaphore } from '../../base/semaphore.ts'
 import type { FromTextHost, ModelTextInfo, TextSource, TextTask, TextValue, ToTextHost } from './text-messages.ts'
+import { TOKENIZER_BYTES_MAX } from './tokenizer-limits.ts'
 
 export interface TextLimits {
   readonly loadMs: number
@@ -87,7 +88,7 @@ export class TextProcess implements AsyncDisposable {
     return (await this.#run(task, this.#limits.renderMs, signal)) as string
   }
 
-  /** Text as tokens; `addSpecial` adds what the model wants around any text. Not for sources without a tokenizer. */
+  /** Text as tokens; `addSpecial` adds what the model wants around any text. */
   async encode(text: string, { addSpecial }: { addSpecial: boolean }, signal?: AbortSignal): Promise<number[]> {
     if (text.length > this.#limits.textCharsMax) {
       const message = `The text has ${text.length} characters; at most ${this.#limits.textCharsMax} are taken`
@@ -104,7 +105,7 @@ export class TextProcess implements AsyncDisposable {
 
   async #run(task: TextTask, deadlineMs: number, signal?: AbortSignal): Promise<TextValue> {
     if (this.#turns.waiting >= this.#limits.waitingMax) {
-      throw new AppError('busy', 'TEXT_BUSY', 'Too many texts wait for this model: try again soon', {
+      throw new AppError('rate-limited', 'TEXT_BUSY', 'Too many texts wait for this model: try again soon', {
         data: { retryAfterMs: 1000 },
       })
     }
@@ -152,8 +153,12 @@ export class TextProcess implements AsyncDisposable {
   }
 
   async #heapMiB(): Promise<number> {
-    if (this.#source.kind !== 'directory') return this.#limits.heapMiB
-    const bytes = await sizeIfThere(join(this.#source.path, 'tokenizer.json'))
+    const { kind, path } = this.#source
+    // Of a GGUF file only the header is read, up to the size that a tokenizer.json may have.
+    const bytes = Math.min(
+      await sizeIfThere(kind === 'gguf' ? path : join(path, 'tokenizer.json')),
+      TOKENIZER_BYTES_MAX,
+    )
     return this.#limits.heapMiB + Math.ceil((bytes * HEAP_PER_TOKENIZER_BYTE) / MIB)
   }
 }

@@ -1,15 +1,13 @@
 /**
- * Text to tokens by a model's tokenizer.json. It comes from a stranger: sizes are bounded here, but its patterns may run
+ * Text to tokens by a model's tokenizer.json, or by what a GGUF file has in its place. It comes from a stranger: sizes are bounded here, but its patterns may run
  * as long as they like, so encode only in a process that may be ended (text-process.ts).
  */
 import { Tokenizer } from '@huggingface/tokenizers'
 import { AppError } from '../../base/app-error.ts'
 import { VOCAB_SIZE_MAX } from '../sampling/ranking.ts'
 import { createTokenDecoder } from './tokenizer-decoder.ts'
+import { ADDED_TOKENS_MAX, MERGES_MAX } from './tokenizer-limits.ts'
 import { type PackedVocabulary, packVocabulary } from './vocabulary.ts'
-
-const MERGES_MAX = 2 ** 21
-const ADDED_TOKENS_MAX = 2 ** 16
 
 type Json = Readonly<Record<string, unknown>>
 

@@ -34,6 +34,7 @@ export const UNAUDITED: readonly RegExp[] = [
   /^(GET|HEAD|OPTIONS|TRACE) /,
   /^\w+ \/(cas|-)\//,
   /^POST \/v1\/telemetry$/,
+  /^POST \/(oai\/)?v1\/chat\/completions$/,
   /^POST \/api\/validate-yaml$/,
   /^POST \/api\/.*\/(paths-info|preupload)\/\*$/,
   /^\w+ \/.*\/info\/lfs\//,

@@ -73,7 +73,8 @@ export function checkShape<T>(value: unknown, schema: ZodType<T> | undefined): T
   if (result.success) return result.data
   const first = result.error.issues[0]
   const where = first === undefined || first.path.length === 0 ? 'the body' : first.path.join('.')
-  throw new AppError('usage', 'FIELD_INVALID', `${where}: ${first?.message ?? 'invalid'}`)
+  const message = `${where}: ${first?.message ?? 'invalid'}`
+  throw new AppError('usage', 'FIELD_INVALID', message, { data: { parameter: where } })
 }
 
 function tooLarge(limit: number): AppError {

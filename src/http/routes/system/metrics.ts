@@ -9,7 +9,7 @@ import type { Metrics } from '../../../base/metrics.ts'
 import type { Accounts } from '../../../hub/accounts.ts'
 import { hasScope } from '../../../hub/caller.ts'
 import { lacksScope } from '../../../hub/hub-error.ts'
-import { addressOf } from '../../guards/address.ts'
+import { isOwnMachine } from '../../guards/own-machine.ts'
 import { callerOf } from '../hub/hub-service.ts'
 
 const TYPE = 'text/plain; version=0.0.4; charset=utf-8'
@@ -50,11 +50,7 @@ export function metricsRoutes(app: FastifyInstance, { metrics, accounts }: Measu
 async function checkReader(accounts: Accounts, request: FastifyRequest): Promise<void> {
   const caller = await callerOf({ accounts }, request)
   if (hasScope(caller, 'metrics')) return
-  if (accounts.listUsers().length <= 1 && isLoopback(addressOf(request))) return
+  if (isOwnMachine(accounts, request)) return
   if (caller.name !== null) throw lacksScope(caller, 'read the metrics')
   throw new AppError('unauthorized', 'TOKEN_MISSING', 'This needs a token of scope metrics')
-}
-
-function isLoopback(address: string): boolean {
-  return /^(::ffff:)?127\.\d+\.\d+\.\d+$|^::1$/i.test(address)
 }
