@@ -6,12 +6,18 @@
  * A command has two more bounds (`COMMAND_HEAP`). What is at work during two such collections grows old, and V8 lets the
  * old generation become some 100 MiB larger before it looks there: what a transfer of many files leaves behind is collected
  * earlier, 30 ms for a few thousand files. And the young generation stays small, which V8 would let grow to 128 MiB.
+ *
+ * A server is given room (`SERVER_HEAP`). Once V8 has collected a small heap it does so again for every MiB more, buffers
+ * counted: an upload of a GiB had it collect 25 MiB some thirty times, half of what the upload cost.
  */
 import { getHeapSpaceStatistics, getHeapStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
 const LOOK_MS = 10
 const BYTES_BETWEEN = 16 * 1024 * 1024
+/** In percent of the heap. */
+const GROWTH_MAX = 400
+const GROWTH_STEP = 10
 
 /** A server with nothing to do looks once a second whether its heap has grown by so much since it last gave some back. */
 const IDLE_LOOK_MS = 1_000
@@ -26,21 +32,34 @@ export interface CollectEarlyOptions {
   readonly wholeEvery?: number
   /** From here on the young generation grows no more, also after the returned function is called. */
   readonly youngBytes?: number
+  /** What a heap of at most twice as much may grow by before V8 collects all of it. */
+  readonly room?: number
 }
 
 export const COMMAND_HEAP: CollectEarlyOptions = { wholeEvery: 24 * 1024 * 1024, youngBytes: 16 * 1024 * 1024 }
+export const SERVER_HEAP: CollectEarlyOptions = { room: 64 * 1024 * 1024 }
 
 /** Until the returned function is called. */
-export function collectEarly({ wholeEvery = Number.POSITIVE_INFINITY, youngBytes }: CollectEarlyOptions = {}) {
+export function collectEarly({
+  wholeEvery = Number.POSITIVE_INFINITY,
+  youngBytes,
+  room = 0,
+}: CollectEarlyOptions): () => void {
   const collect = findCollect()
   let floor = heapSizes().outside
   let wholeFloor = heapSizes().all
   let mayGrow = true
+  let growth = 0
   const timer = setInterval(() => {
-    const { outside, all } = heapSizes()
+    const { inside, outside, all } = heapSizes()
     if (youngBytes !== undefined && bytesOfYoung() < youngBytes !== mayGrow) {
       mayGrow = !mayGrow
       setFlagsFromString(`--semi-space-growth-factor=${mayGrow ? 2 : 1}`)
+    }
+    const wanted = growthPercent(inside, room)
+    if (Math.abs(wanted - growth) >= GROWTH_STEP) {
+      growth = wanted
+      setFlagsFromString(`--heap-growing-percent=${growth}`)
     }
     if (all - wholeFloor >= wholeEvery) {
       collect({ type: 'major' })
@@ -90,9 +109,14 @@ function findCollect(): Collect {
   return runInNewContext('gc') as Collect
 }
 
-function heapSizes(): { readonly outside: number; readonly all: number } {
+/** 0: as V8 sees fit. */
+function growthPercent(heapBytes: number, room: number): number {
+  return heapBytes > 2 * room ? 0 : Math.min(Math.round((100 * room) / heapBytes), GROWTH_MAX)
+}
+
+function heapSizes(): { readonly inside: number; readonly outside: number; readonly all: number } {
   const { external_memory: outside, used_heap_size: inside } = getHeapStatistics()
-  return { outside, all: outside + inside }
+  return { inside, outside, all: outside + inside }
 }
 
 function bytesOfYoung(): number {

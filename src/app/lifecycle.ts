@@ -21,7 +21,7 @@ import { type Home, openHome } from '../store/home.ts'
 import { HomeWatch } from '../store/home-watch.ts'
 import { lowSpace } from '../store/space.ts'
 import { WriteProbe } from '../store/write-probe.ts'
-import { collectEarly, collectWhenIdle } from './collect-early.ts'
+import { collectEarly, collectWhenIdle, SERVER_HEAP } from './collect-early.ts'
 import { type Composition, compose, type ServerLimits } from './compose.ts'
 import { connectionsMax } from './connection-limit.ts'
 import { sweepDaily } from './daily-sweep.ts'
@@ -86,7 +86,7 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     await tellWhere(path, url)
     reasons.length = 0
     const sweeping = startSweeping(parts, () => watch.check())
-    const collecting = [collectEarly(), collectWhenIdle()]
+    const collecting = [collectEarly(SERVER_HEAP), collectWhenIdle()]
     const stopAll = (running: Composition) =>
       sweeping
         .stop()
