@@ -69,9 +69,9 @@ async function killAnywhere(stand: Stand): Promise<string> {
     if (first.code === 0) acknowledged.set(name, content)
     else broken++
     await checkRepo(stand.hub, { repo, token: stand.alice, acknowledged }).catch((error: Error) => {
-      // Killed before the repository was made: then there is nothing to hold.
-      if (acknowledged.size > 0 || !error.message.startsWith('git fsck'))
-        throw new Error(`seed ${seed} round ${round}: ${error.message}`)
+      // Killed before the repository was made, or between its folder and its name: then there is nothing to hold.
+      if (acknowledged.size > 0 || !/^(git fsck|tree: 404)/.test(error.message))
+        throw new Error(`seed ${seed} round ${round}, ${acknowledged.size} acknowledged: ${error.message}`)
     })
     mustEnd(
       await stand.hf(bin, ['upload', repo, folder, '.'], { home }),
